@@ -1,0 +1,145 @@
+"""What a game plays on: the shape of the data, the kinds of batches, and the source that they are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One label that each picture carries: its name and its classes, in the order of their codes 0, 1, 2, ..."""
+
+    name: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DataShape:
+    """Shape of one picture: height and width in pixels, 1 to 4 channels (grey, grey + alpha, RGB, RGBA), its labels."""
+
+    height: int
+    width: int
+    channels: int = 3
+    attributes: tuple[Attribute, ...] = ()
+
+    @classmethod
+    def from_json(cls, record: dict) -> DataShape:
+        """The inverse of `dataclasses.asdict`."""
+        attributes = tuple(Attribute(a["name"], tuple(a["classes"])) for a in record.get("attributes", ()))
+        return cls(record["height"], record["width"], record["channels"], attributes)
+
+    def __str__(self) -> str:
+        return f"{self.width} x {self.height} x {self.channels}"
+
+
+class Batch:
+    """Some examples drawn together. A subclass is a frozen dataclass whose fields are tensors of equal length, or None."""
+
+    called: ClassVar[str] = "examples"
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))  # type: ignore[arg-type]
+
+    def to(self, device: torch.device | str, memory_format: torch.memory_format = torch.preserve_format) -> Self:
+        """The same batch on `device`; 4-d tensors take `memory_format`."""
+
+        def move(value: Tensor | None) -> Tensor | None:
+            if value is None:
+                return None
+            value = value.to(device, non_blocking=True)
+            return value.contiguous(memory_format=memory_format) if value.dim() == 4 else value
+
+        return type(self)(**{f.name: move(getattr(self, f.name)) for f in fields(self)})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Images(Batch):
+    """Pictures x, float [B, C, H, W] in [-1, 1], and their labels y, int64 codes [B, number of attributes], or None."""
+
+    called = "pictures"
+    x: Tensor
+    y: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Pairs(Batch):
+    """Pictures x and what each should become, y: float [B, C, H, W] in [-1, 1] both."""
+
+    called = "pairs of pictures"
+    x: Tensor
+    y: Tensor
+
+
+@dataclass(frozen=True)
+class Unpaired(Batch):
+    """Pictures of two domains drawn apart: x of the first, y of the second, float [B, C, H, W] in [-1, 1]."""
+
+    called = "two sets of pictures"
+    x: Tensor
+    y: Tensor
+
+
+@dataclass(frozen=True)
+class Captioned(Batch):
+    """Pictures x, float [B, C, H, W] in [-1, 1], and the sentence embeddings t of their captions, float [B, D]."""
+
+    called = "pictures with captions"
+    x: Tensor
+    t: Tensor
+
+
+@dataclass(frozen=True)
+class Tokens(Batch):
+    """Sequences of symbols, int64 [B, T]."""
+
+    called = "sequences"
+    x: Tensor
+
+
+@dataclass(frozen=True)
+class Voxels(Batch):
+    """Solids, float [B, 1, D, H, W] in [0, 1]."""
+
+    called = "voxel grids"
+    x: Tensor
+
+
+@dataclass(frozen=True)
+class Clips(Batch):
+    """Moving pictures, float [B, T, C, H, W] in [-1, 1]."""
+
+    called = "clips"
+    x: Tensor
+
+
+@dataclass(frozen=True)
+class Table(Batch):
+    """Rows of a table, float [B, columns], standardised."""
+
+    called = "table rows"
+    x: Tensor
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A finite, indexable collection of examples. Memory must not grow with its length."""
+
+    name: str  # short, fit for a folder's name
+    shape: DataShape
+    holds: type[Batch]  # what `batch` returns
+    fingerprint: str  # hex; equal exactly when the contents are equal
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: np.ndarray) -> Batch:
+        """The examples at `indices`, int64 [B], each in [0, len(self)), on the CPU."""
+        ...
+
+    def heldout(self) -> Source | None:
+        """Examples of the same kind that are not in this source, for judging; None where there are too few."""
+        ...

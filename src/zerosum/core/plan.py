@@ -1,0 +1,59 @@
+"""How long a run goes on, in what portions, and how often it reports. Free of torch, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Literal
+
+from zerosum.core.errors import Refusal
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a game is played. What is None is filled in by the game's own plan, then by the trainer."""
+
+    minutes: float | None = None
+    """Train for about this many minutes: a short trial fixes the number of images, and from then on images rule."""
+    images: int | None = None
+    """Train until this many real pictures have been drawn."""
+    batch: int | None = None
+    """Pictures a step. [default: what the game's paper says]"""
+    micro: int | None = None
+    """Pictures that go through the networks at once; gradients accumulate to a batch. [default: the batch]"""
+    order: Literal["epochs", "replacement"] | None = None
+    """Each picture once an epoch, or drawn with replacement. [default: epochs]"""
+    average: float | None = None
+    """Width of the generator's running average, as a fraction of the run so far; 0 keeps none. [default: 0.1]"""
+    seed: int = 0
+    """Decides the first weights, the order of the data and all noise."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the networks; auto takes bf16 where the processor has it. Penalties and optimizers stay fp32."""
+    layout: Literal["auto", "channels_last", "contiguous"] = "auto"
+    """Order of a picture's numbers in memory; auto takes channels_last with bf16."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    log: int | None = None
+    """A line in the log each so many images. [default: 200 in the run]"""
+    grid: int | None = None
+    """A grid of pictures each so many images. [default: 40 in the run]"""
+    save: int | None = None
+    """A snapshot, its scores and a checkpoint each so many images. [default: 8 in the run]"""
+    keep: int = 4
+    """Snapshots to keep beside the best."""
+
+    def __post_init__(self) -> None:
+        for name in ("minutes", "images", "batch", "micro", "log", "grid", "save", "keep"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise Refusal(f"--{name} {value}: wanted a number above 0.")
+        if self.average is not None and not 0 <= self.average < 0.25:
+            raise Refusal(f"--average {self.average}: wanted at least 0 and less than 0.25; 0.1 is usual.")
+        if self.batch and self.micro and self.batch % self.micro:
+            raise Refusal(f"--micro {self.micro} does not divide --batch {self.batch}: choose one that does.")
+
+    def over(self, other: Plan) -> Plan:
+        """This plan, with what it leaves None taken from `other`. A budget in one unit replaces the other's."""
+        if self.minutes is not None or self.images is not None:
+            other = replace(other, minutes=None, images=None)
+        mine = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+        return Plan(**{**asdict(other), **mine})
