@@ -38,8 +38,10 @@ class Plan:
     """A grid of pictures each so many images. [default: 40 in the run]"""
     save: int | None = None
     """A snapshot, its scores and a checkpoint each so many images. [default: 8 in the run]"""
-    keep: int = 4
-    """Snapshots to keep beside the best."""
+    score: int | None = None
+    """Pictures that the judges see at each save; 0 for no judging while it trains. [default: 500]"""
+    keep: int | None = None
+    """Snapshots to keep beside the best. [default: 4]"""
 
     def __post_init__(self) -> None:
         for name in ("minutes", "images", "batch", "micro", "log", "grid", "save", "keep"):

@@ -1,0 +1,38 @@
+# make demo, make test, make check, make bench ROW=dcgan. Each sets up what it needs.
+PYTHON ?= python3
+MINUTES ?= 4
+ROW ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format bench clean
+
+demo: $(READY)
+	$(BIN)/zerosum train avatars --minutes $(MINUTES)
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check src tests examples
+	$(BIN)/ruff check src tests examples
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py -q
+
+format: $(READY)
+	$(BIN)/ruff format src tests examples
+	$(BIN)/ruff check --fix src tests examples
+
+bench: $(READY)
+	$(BIN)/zerosum bench $(ROW)
+
+clean:
+	rm -rf $(VENV) build dist
+
+# The constraints pin what is tested; torch's plain name would fetch gigabytes that a processor does not need.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zerosum needs Python 3.11 or newer; make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)

@@ -1,0 +1,51 @@
+"""Measure a row against its baseline on real data, and say whether it passes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from zerosum.bench import _frame
+from zerosum.cli._common import parse
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which row, and how thoroughly."""
+
+    row: Annotated[str | None, tyro.conf.Positional] = None
+    """The row to measure; without it, all rows are listed with their last result."""
+    smoke: bool = False
+    """A few seconds: only whether the bench works. Nothing is saved."""
+    quick: bool = False
+    """About two minutes, for a developer."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Each is a run of its own; the worst counts."""
+    json: bool = False
+    """Print the record as JSON."""
+
+
+def main(argv: list[str]) -> int:
+    """`zerosum bench [ROW]`: 0 if the row passes, 1 if it falls short."""
+    options = parse(Options, argv, "bench", "Measure a row against its baseline on real data.")
+    if options.row is None:
+        records = _frame.load_records()
+        print(json.dumps(records, indent=2) if options.json else _listing(records))
+        return 0
+    budget: _frame.Budget = "smoke" if options.smoke else "quick" if options.quick else "full"
+    seeds = options.seeds if budget == "full" else options.seeds[:1]
+    record = _frame.run_bench(options.row, budget, seeds)
+    if budget != "smoke":
+        print(f"written: {_frame.save_record(record)}", file=sys.stderr)
+    print(json.dumps(record, indent=2) if options.json else _frame.table([record]))
+    return 0 if record["passes"] else 1
+
+
+def _listing(records: list[dict]) -> str:
+    done = {record["row"] for record in records}
+    missing = [f"{row}: not measured yet; `zerosum bench {row}`" for row in _frame.rows() if row not in done]
+    return "\n".join([_frame.table(records), *missing])

@@ -1,0 +1,50 @@
+"""Say what this machine offers, and what is amiss."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+from zerosum.cli._common import parse, show
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the machine offers."""
+
+    json: bool = False
+    """Print JSON."""
+
+
+def main(argv: list[str]) -> int:
+    """`zerosum doctor`: 0 if all is well, 1 if something would keep Zerosum from working."""
+    options = parse(Options, argv, "doctor", "Say what this machine offers, and what is amiss.")
+    record = examine()
+    text = "\n".join(f"{name:<14} {value}" for name, value in record.items() if name != "amiss")
+    amiss = "\n".join(f"amiss: {fault}" for fault in record["amiss"]) or "all is well"
+    show(record, options.json, f"{text}\n\n{amiss}")
+    return 1 if record["amiss"] else 0
+
+
+def examine() -> dict:
+    """What was found, in plain values; `amiss` lists the faults with their remedies."""
+    import torch
+
+    from zerosum.core.files import cache_dir
+    from zerosum.core.plan import Plan
+    from zerosum.train.machine import choose, describe, versions
+
+    machine = choose(Plan())
+    cache = cache_dir()
+    free = shutil.disk_usage(cache).free / 2**30
+    amiss = []
+    if free < 2:
+        amiss.append(f"only {free:.1f} GiB free for the cache in {cache}: free some, or set ZEROSUM_CACHE elsewhere.")
+    return {
+        **describe(),
+        **versions(),
+        "threads": torch.get_num_threads(),
+        "trains on": f"{machine.device}, {machine.dtype}, {machine.memory_format}".replace("torch.", ""),
+        "cache": f"{cache} ({free:.0f} GiB free)",
+        "amiss": amiss,
+    }

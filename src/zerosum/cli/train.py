@@ -1,0 +1,84 @@
+"""Train a game on a folder of pictures, a zip, or a named set of data."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import asdict, dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from zerosum.cli._common import parse
+from zerosum.core import catalog
+from zerosum.core.plan import Plan
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every game is trained with."""
+
+    data: Annotated[str, tyro.conf.Positional]
+    """A folder or zip of pictures, or the name of a set (`zerosum data list`)."""
+    plan: Plan = field(default_factory=Plan)
+    """How long, how much at once, how often it reports."""
+    resolution: tuple[int, ...] = (64,)
+    """Pixels a side; two numbers for height and width."""
+    run: Path | None = None
+    """The run's folder. [default: the next number under --runs]"""
+    runs: Path = Path("runs")
+    """Where runs are kept."""
+    json: bool = False
+    """Print the result as JSON; no bar."""
+
+
+def main(argv: list[str]) -> None:
+    """`zerosum train [GAME] DATA ...`; the first word is a game if the catalogue knows it."""
+    name, rest = (argv[0], argv[1:]) if argv and argv[0] in catalog.names() else (catalog.DEFAULT, argv)
+    description = _about(name, named=name == (argv[0] if argv else None))
+    if name == catalog.DEFAULT and rest is argv and not {"-h", "--help"}.isdisjoint(argv):
+        parse(Options, argv, "train [GAME]", description)
+    options = parse(_with_settings(name), rest, f"train {name}", description)
+    _train(name, options, ["zerosum", "train", *argv])
+
+
+def _about(name: str, named: bool) -> str:
+    if named:
+        return catalog.game(name).__doc__ or ""
+    games = "\n".join(f"  {game:<10} {catalog.summary(game)}" for game in catalog.names())
+    return f"Train on pictures. Without GAME, {catalog.DEFAULT} plays.\n\nGames (`train GAME --help`: settings):\n{games}"
+
+
+def _with_settings(name: str) -> type:
+    """Options, and the game's own settings beside them."""
+    config = catalog.game(name).Config
+    settings = ("settings", config, field(default_factory=config))
+    return make_dataclass("Options", [settings], bases=(Options,), frozen=True)
+
+
+def _train(name: str, options: Any, command: list[str]) -> None:
+    from zerosum import api
+    from zerosum.data.catalog import open_data
+    from zerosum.train.screen import Bar, Silent
+
+    resolution = options.resolution[0] if len(options.resolution) == 1 else tuple(options.resolution)
+    source = open_data(options.data, resolution, progress=not options.json)
+    run = api.train(
+        name,
+        source,
+        settings=asdict(options.settings),
+        plan=options.plan,
+        run=options.run,
+        runs=options.runs,
+        screen=Silent() if options.json else Bar(),
+        command=shlex.join(command),
+    )
+    report = run.path / "report.html"
+    scores = run.metrics()[-1] if run.metrics() else None
+    if options.json:
+        print(json.dumps({"run": str(run.path), "best": str(run.best), "report": str(report), "scores": scores}))
+        return
+    print(f"\nDone. {scores['verdict']['text'] if scores else ''}", file=sys.stderr)
+    print(f"Report:    {report}\nTry next:  zerosum sample {run.path} -n 64 -o grid.png")

@@ -1,0 +1,41 @@
+"""Losses of the two players, from the discriminator's logits. Each returns a scalar; logits have any equal shape."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def says_real(logits: Tensor, target: float | Tensor = 1.0) -> Tensor:
+    """Binary cross-entropy of logits with `target`, the wished-for probability of "real": 1, or softer labels.
+
+    For the discriminator on pictures, and with target 1 on fakes the generator's non-saturating loss
+    (Goodfellow et al. 2014, section 3).
+    """
+    logits = logits.float()
+    target = target if isinstance(target, Tensor) else torch.full_like(logits, target)
+    return F.binary_cross_entropy_with_logits(logits, target)
+
+
+def says_fake(logits: Tensor) -> Tensor:
+    """Binary cross-entropy of logits with 0."""
+    return F.softplus(logits.float()).mean()
+
+
+def hinge_real(logits: Tensor) -> Tensor:
+    """The discriminator's hinge loss on real pictures (Lim & Ye 2017, arXiv 1705.02894): max(0, 1 - D(x))."""
+    return F.relu(1 - logits.float()).mean()
+
+
+def hinge_fake(logits: Tensor) -> Tensor:
+    """The discriminator's hinge loss on fakes: max(0, 1 + D(G(z)))."""
+    return F.relu(1 + logits.float()).mean()
+
+
+def relativistic(better: Tensor, worse: Tensor) -> Tensor:
+    """softplus(worse - better), pair by pair (Jolicoeur-Martineau 2018, arXiv 1807.00734, RpGAN).
+
+    The discriminator wants its logits on reals better than on fakes, the generator the reverse.
+    """
+    return F.softplus(worse.float() - better.float()).mean()

@@ -1,0 +1,184 @@
+"""A game in play: each round, each turn that is due moves its own players. Knows no method's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from zerosum.core.batch import Batch, Source
+from zerosum.core.game import Clock, Game, Moves, Turn
+from zerosum.core.plan import Plan
+from zerosum.train.machine import Machine
+
+_ORDER, _NOISE = 0, 1  # two streams of random numbers that never meet
+
+
+def key(*numbers: int) -> int:
+    """A seed of 64 bits that depends on all of the numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
+class Order:
+    """Which picture is drawn as the k-th: by (seed, epoch) alone, or with replacement by (seed, k)."""
+
+    def __init__(self, length: int, seed: int, replacement: bool):
+        self.length, self.seed, self.replacement = length, seed, replacement
+        self._epoch, self._permutation = -1, np.empty(0, np.int64)
+
+    def draw(self, first: int, count: int) -> np.ndarray:
+        """The indices, int64 [count], of the pictures drawn as numbers first, first + 1, ..."""
+        if self.replacement:
+            return np.random.default_rng((_ORDER, self.seed, first)).integers(self.length, size=count)
+        numbers = range(first, first + count)
+        return np.array([self._of_epoch(k // self.length)[k % self.length] for k in numbers], np.int64)
+
+    def _of_epoch(self, epoch: int) -> np.ndarray:
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._permutation = np.random.default_rng((_ORDER, self.seed, epoch)).permutation(self.length)
+        return self._permutation
+
+
+class Match:
+    """A game with all that moves while it is played: optimizers, clock, and the sums of the notes.
+
+    `plan` must be complete (batch, micro, order). Everything random is keyed by (seed, turn, repeat, number of the
+    first picture in the micro-batch), so that the state below is all that an exact resume needs.
+    """
+
+    def __init__(self, game: Game, source: Source, plan: Plan, machine: Machine, total: int):
+        assert plan.batch and plan.micro
+        self.batch, self.micro = plan.batch, plan.micro
+        self.game = game.to(machine.device).to(memory_format=machine.memory_format).train()
+        self.source, self.plan, self.machine = source, plan, machine
+        self.clock = Clock(total=total)
+        self.order = Order(len(source), plan.seed, plan.order == "replacement")
+        self.players = game.players()
+        self.turns = game.turns()
+        self.optimizers = {name: player.optimizer(player.parameters()) for name, player in self.players.items()}
+        self._rates = {n: [group["lr"] for group in o.param_groups] for n, o in self.optimizers.items()}
+        self._first = 0  # number of the first picture of the batch in hand
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def play_round(self) -> None:
+        """Each turn that is due, in order."""
+        for index, turn in enumerate(self.turns):
+            if turn.is_due(self.clock):
+                for repeat in range(turn.times):
+                    self._play(turn, index, repeat)
+        self.clock.rounds += 1
+
+    def _play(self, turn: Turn, index: int, repeat: int) -> None:
+        """One move: the gradients of a batch, in micro-batches, then a step of each of the turn's players."""
+        if turn.draws:
+            self._first = self.clock.images
+            self.clock.images += self.batch
+        self._let_move(turn)
+        moved = False
+        for first in range(self._first, self._first + self.batch, self.micro):
+            torch.manual_seed(key(_NOISE, self.plan.seed, index, repeat, first))
+            with self.machine.autocast():
+                moves = turn.loss(self._load(first), self.clock)
+            if moves is not None:
+                moved = True
+                self._backward(moves, turn)
+                self._note(moves[1])
+        if moved:
+            self._step(turn)
+
+    def _load(self, first: int) -> Batch:
+        batch = self.source.batch(self.order.draw(first, self.micro))
+        return batch.to(self.machine.device, self.machine.memory_format)
+
+    def _let_move(self, turn: Turn) -> None:
+        """Gradients on for the turn's players alone."""
+        for name in self.players:
+            for parameter in self.players[name].parameters():
+                parameter.requires_grad_(False)
+                parameter.grad = None
+        for parameter in self._parameters(turn):
+            parameter.requires_grad_(True)
+
+    def _parameters(self, turn: Turn) -> Iterator[torch.nn.Parameter]:
+        for name in turn.names():
+            yield from self.players[name].parameters()
+
+    def _backward(self, moves: Moves, turn: Turn) -> None:
+        """Adds a micro-batch's share to the gradients; where each player has its loss, to its own alone."""
+        loss, share = moves[0], self.micro / self.batch
+        if isinstance(loss, Tensor):
+            (loss * share).backward()
+            return
+        for name in turn.names():
+            parameters = self.players[name].parameters()
+            gradients = torch.autograd.grad(loss[name] * share, parameters, retain_graph=True, allow_unused=True)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                if gradient is not None:
+                    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+
+    def _step(self, turn: Turn) -> None:
+        for name in turn.names():
+            player, optimizer = self.players[name], self.optimizers[name]
+            for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
+                group["lr"] = rate * player.rate(self.clock)
+                for parameter in group["params"]:  # a parameter that took no part counts as zero
+                    parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            optimizer.step()
+            if player.after_step is not None:
+                with torch.no_grad():
+                    player.after_step()
+
+    def _note(self, notes: Mapping[str, Tensor]) -> None:
+        for name, value in notes.items():
+            value = value.detach().double()
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def take_notes(self) -> dict[str, float]:
+        """The mean of each note since they were last taken."""
+        means = {name: float(value) / self._counts[name] for name, value in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return means
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """All tensors of the state: the game's own, and the optimizers'."""
+        return {"game": self.game.state_dict(), "optimizers": _flat(self.optimizers)}
+
+    def state(self) -> dict:
+        """The plain values of the state."""
+        sums = {name: [float(value), self._counts[name]] for name, value in self._sums.items()}
+        return {"images": self.clock.images, "rounds": self.clock.rounds, "first": self._first, "notes": sums}
+
+    def restore(self, state: dict, game: dict[str, Tensor], optimizers: dict[str, Tensor]) -> None:
+        """The inverse of `state` and `tensors`; the memory formats stay those of the networks."""
+        self.clock.images, self.clock.rounds, self._first = state["images"], state["rounds"], state["first"]
+        self._sums = {n: torch.tensor(v, dtype=torch.float64) for n, (v, _) in state["notes"].items()}
+        self._counts = {n: count for n, (_, count) in state["notes"].items()}
+        self.game.load_state_dict(game)
+        _refill(self.optimizers, optimizers)
+
+
+def _flat(optimizers: dict[str, Optimizer]) -> dict[str, Tensor]:
+    """Each tensor of each optimizer under "player.number of the parameter.name"."""
+    return {
+        f"{player}.{number}.{name}": value
+        for player, optimizer in optimizers.items()
+        for number, entries in optimizer.state_dict()["state"].items()
+        for name, value in entries.items()
+    }
+
+
+def _refill(optimizers: dict[str, Optimizer], tensors: dict[str, Tensor]) -> None:
+    for player, optimizer in optimizers.items():
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        for name, value in tensors.items():
+            owner, number, entry = name.split(".")
+            if owner == player:
+                parameter = parameters[int(number)]
+                like = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+                optimizer.state[parameter][entry] = like

@@ -1,0 +1,129 @@
+"""What a person sees while a run goes on: a bar with images a second, time left, losses and the last score."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class Screen(Protocol):
+    """Where the trainer says how it goes."""
+
+    def start(self, total: int, done: int) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def advance(self, images: int) -> None: ...
+
+    def note(self, notes: Mapping[str, float]) -> None: ...
+
+    def score(self, scores: Mapping) -> None: ...
+
+    def say(self, sentence: str) -> None: ...
+
+    def busy(self, what: str) -> contextlib.AbstractContextManager[None]: ...
+
+
+class Silent:
+    """Says nothing."""
+
+    def start(self, total: int, done: int) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def advance(self, images: int) -> None: ...
+
+    def note(self, notes: Mapping[str, float]) -> None: ...
+
+    def score(self, scores: Mapping) -> None: ...
+
+    def say(self, sentence: str) -> None: ...
+
+    @contextlib.contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        yield
+
+
+class Bar:
+    """A live bar on a terminal; elsewhere a line about every `seconds`. All goes to stderr."""
+
+    def __init__(self, seconds: float = 15.0):
+        self.console = Console(file=sys.stderr)
+        self.seconds = seconds
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[notes]}", style="cyan"),
+            TextColumn("{task.fields[scores]}", style="green"),
+            console=self.console,
+        )
+        self._notes = self._scores = ""
+        self._said = 0.0
+
+    def start(self, total: int, done: int) -> None:
+        self._began, self._done, self._total = time.monotonic(), done, total
+        self._task = self._progress.add_task("", total=total, completed=done, notes="", scores="", began=done)
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def advance(self, images: int) -> None:
+        self._progress.update(self._task, completed=images, notes=self._notes, scores=self._scores)
+        now = time.monotonic()
+        if not self.console.is_terminal and (now - self._said > self.seconds or images >= self._total):
+            self._said = now
+            rate = (images - self._done) / max(now - self._began, 1e-9)
+            left = (self._total - images) / max(rate, 1e-9)
+            self.say(f"{images:,} of {self._total:,} images, {rate:.0f} a second, {left:.0f} s left  {self._notes}  {self._scores}")
+
+    def note(self, notes: Mapping[str, float]) -> None:
+        self._notes = "  ".join(f"{name} {value:.2f}" for name, value in list(notes.items())[:4])
+
+    def score(self, scores: Mapping) -> None:
+        if "kid" in scores:
+            self._scores = f"KID {scores['kid']['value']:.3f}"
+        elif "kid_random" in scores:
+            self._scores = f"KID-random {scores['kid_random']['value']:.3g}"
+
+    def say(self, sentence: str) -> None:
+        self.console.print(sentence, highlight=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Says what keeps it from playing, on a terminal."""
+        before, self._notes = self._notes, f"{what} ..."
+        if self._progress.tasks:
+            self._progress.update(self._task, notes=self._notes)
+        else:
+            self.say(f"{what} ...")
+        try:
+            yield
+        finally:
+            self._notes = before
+
+
+class _Rate(ProgressColumn):
+    """Images a second over the last half minute or so."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f} img/s" if task.speed else "", style="magenta")

@@ -1,0 +1,276 @@
+"""Trains: plays a game's rounds until the clock has run out; logs, draws, scores, saves and resumes on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+import torch
+
+from zerosum.core import checkpoint
+from zerosum.core.batch import Images, Source
+from zerosum.core.errors import Interrupted, Refusal
+from zerosum.core.files import digest, written
+from zerosum.core.game import Game
+from zerosum.core.generator import Samples
+from zerosum.core.pictures import grid, save_png, to_uint8
+from zerosum.core.plan import Plan
+from zerosum.core.run import Run
+from zerosum.metrics.panel import Panel
+from zerosum.train.average import Average
+from zerosum.train.machine import choose, describe, versions
+from zerosum.train.match import Match
+from zerosum.train.screen import Screen, Silent
+
+FACES = 36  # pictures in a grid of fixed noise
+CHECKPOINT_SECONDS = 180.0  # beside the checkpoints at each save
+DEFAULTS = Plan(batch=64, order="epochs", average=0.1, score=500, keep=4)
+
+
+def recipe_of(game: Game, source: Source, plan: Plan) -> str:
+    """A hash of all that decides a run's result: game, config, data, and those parts of the plan that count."""
+    decisive = ("minutes", "images", "batch", "micro", "order", "average", "seed", "precision", "layout", "save", "score")
+    asked = {name: getattr(plan, name) for name in decisive}
+    return digest([game.name(), game.settings(), asdict(source.shape), source.fingerprint, asked])
+
+
+def train(game: Game, source: Source, run: Run, plan: Plan, screen: Screen | None = None) -> None:
+    """Trains `game` on `source` in the folder of `run`, by `plan`. A run that was stopped goes on where it stood.
+
+    What the plan leaves open comes from the game's own plan. Raises Refusal if the game does not play on such data,
+    if the folder holds another recipe's run, or if the losses are no longer finite; Interrupted, with all saved,
+    after Ctrl-C or SIGTERM.
+    """
+    if not issubclass(source.holds, game.plays_on):
+        raise Refusal(f"{game.name()} plays on {game.plays_on.called}; {source.name} holds {source.holds.called}.")
+    with run.locked(), _signals() as stopped:
+        Training(game, source, run, plan, screen or Silent()).play(stopped)
+
+
+class Training:
+    """One run: the match, the averaged generator, the judges, and the times at which each has its turn."""
+
+    def __init__(self, game: Game, source: Source, run: Run, plan: Plan, screen: Screen):
+        self.source, self.run, self.screen = source, run, screen
+        recipe = recipe_of(game, source, plan)
+        if (run.path / "run.json").is_file() and run.info.get("recipe") != recipe:
+            raise Refusal(f"{run.path} holds a run of another recipe (game, data or settings). Name another --run.")
+        plan = plan.over(game.plan()).over(DEFAULTS)
+        self.plan = plan = replace(plan, micro=plan.micro or plan.batch)
+        self.machine = choose(plan)
+        torch.set_flush_denormal(True)  # tiny moments of Adam are slow on a CPU
+        total = self._total(game)
+        self.match = Match(game, source, plan, self.machine, total)
+        assert plan.average is not None
+        self.average = Average(game.generator(), plan.average)
+        self.log, self.grid, self.save = (
+            plan.log or math.ceil(total / 200),
+            plan.grid or math.ceil(total / 40),
+            plan.save or math.ceil(total / 8),
+        )
+        self._write_info(game, recipe, total)
+        self._began = self._saved = time.monotonic()
+        self._before = 0.0  # seconds of play before this start
+        self.panel = self._panel()
+
+    def play(self, stopped: threading.Event) -> None:
+        """From where the run stands to the end of its clock."""
+        self._resume()
+        clock = self.match.clock
+        self.screen.start(clock.total, clock.images)
+        with self.screen:
+            if clock.images == 0:
+                self._draw_reals()
+                self._draw_fakes()
+            while clock.images < clock.total:
+                before = clock.images
+                self.match.play_round()
+                self.average.update(clock.rounds)
+                self._report(before)
+                if stopped.is_set() and clock.images < clock.total:
+                    self._checkpoint()
+                    raise Interrupted(f"Stopped after {clock.images:,} images; all is saved. {self._how_to_go_on()}")
+        self.run.write_info(self.run.info | {"finished": True})
+
+    def _report(self, before: int) -> None:
+        """What is due when the clock went on from `before`: a line, a grid, a snapshot, a checkpoint."""
+        now, end = self.match.clock.images, self.match.clock.images >= self.match.clock.total
+
+        def is_due(every: int) -> bool:
+            return end or now // every > before // every
+
+        self.screen.advance(now)
+        if is_due(self.log):
+            self._log()
+        if is_due(self.grid):
+            self._draw_fakes()
+        if is_due(self.save):
+            self._snapshot()
+        if is_due(self.save) or time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+            self._checkpoint()
+
+    def _log(self) -> None:
+        notes = self.match.take_notes()
+        clock = self.match.clock
+        wrong = [name for name, value in notes.items() if not math.isfinite(value)]
+        if wrong:
+            raise Refusal(
+                f"{', '.join(wrong)} became infinite or NaN by image {clock.images:,}; the run stops and keeps what it "
+                "saved before. Train with a lower learning rate, or with --precision fp32."
+            )
+        self.run.append("log.jsonl", {"images": clock.images, "rounds": clock.rounds, **notes})
+        seconds = self.seconds
+        done = {"images": clock.images, "seconds": round(seconds, 3), "rate": round(clock.images / seconds, 2)}
+        self.run.append("times.jsonl", done)
+        self.screen.note(notes)
+
+    def _draw_reals(self) -> None:
+        count = min(FACES, len(self.source))
+        batch = self.source.batch(self.match.order.draw(0, count))
+        if isinstance(batch, Images):
+            save_png(grid(to_uint8(batch.x)), self.run.path / "reals.png")
+
+    def _draw_fakes(self) -> None:
+        generator = self.average.copy
+        if isinstance(generator, Samples):
+            images = self.match.clock.images
+            path = self.run.path / f"fakes-{images:09d}.png"
+            save_png(generator.grid(FACES, seed=self.plan.seed), path, {"images": str(images)})
+
+    def _snapshot(self) -> None:
+        """Saves the averaged generator with its judge, scores it, and keeps the best and the last few."""
+        images = self.match.clock.images
+        path = self.run.snapshot(images)
+        generator = self.average.caught_up()
+        generator.save(path, images)
+        if self.panel is not None:
+            with self.screen.busy("scoring"):
+                scores = self.panel.score(generator.sample(self.panel.n, seed=self.plan.seed + 1))
+            self.run.append("metrics.jsonl", {"images": images, "snapshot": path.name, **scores})
+            self.screen.score(scores)
+        best = self._best(path.name)
+        if best == path.name:
+            with written(self.run.path / "best.safetensors") as temporary:
+                shutil.copyfile(path, temporary)
+        for old in self.run.snapshots[: -(self.plan.keep or 1)]:
+            if old.name != best:
+                old.unlink()
+
+    def _best(self, newest: str) -> str:
+        """The snapshot whose worse score, each as a ratio to PCA-Gaussian's, is best; without scores, the newest."""
+        scored = [m for m in self.run.metrics() if "verdict" in m]
+        return min(scored, key=lambda m: m["verdict"]["ratio"])["snapshot"] if scored else newest
+
+    def _panel(self) -> Panel | None:
+        wanted = bool(self.plan.score) and issubclass(self.source.holds, Images)
+        if not wanted or not isinstance(self.average.copy, Samples):
+            return None
+        with self.screen.busy("preparing the judges"):
+            try:
+                return Panel(self.source, n=self.plan.score)
+            except Refusal as refusal:
+                self.screen.say(f"not scored while it trains: {refusal}")
+                return None
+
+    def _checkpoint(self) -> None:
+        clock = self.match.clock
+        tensors = self.match.tensors() | {"average": self.average.copy.state_dict()}
+        state = self.match.state() | {"seconds": self.seconds}
+        checkpoint.save(self.run.path / "state", clock.images, tensors, state)
+        self._saved = time.monotonic()
+
+    def _resume(self) -> None:
+        """Goes back to the newest undamaged checkpoint, and drops what was written after it."""
+        found, passed_over = checkpoint.newest(self.run.path / "state")
+        for sentence in passed_over:
+            self.screen.say(sentence)
+        if found is None:
+            self.run.forget_after(-1)
+            return
+        state = found.state
+        self.match.restore(state, found.tensors("game"), found.tensors("optimizers"))
+        self.average.copy.load_state_dict(found.tensors("average"))
+        self.run.forget_after(state["images"])
+        self._before = state["seconds"]
+        self.screen.say(f"resumed {self.run.path} at {state['images']:,} images")
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of play since the run began, those before a stop included."""
+        return self._before + time.monotonic() - self._began
+
+    def _total(self, game: Game) -> int:
+        """The run's length in images: as planned, as a stopped run has it, or as many as the minutes allow."""
+        if (self.run.path / "run.json").is_file():
+            return self.run.info["total"]
+        if self.plan.images is not None:
+            return self.plan.images
+        if self.plan.minutes is None:
+            raise Refusal("how long? Give --minutes M or --images N.")
+        with self.screen.busy("timing a few steps"):
+            rate = self._trial(game, min(30.0, 2.4 * self.plan.minutes))
+        batch = self.plan.batch or 1
+        return max(1, round(60 * self.plan.minutes * rate / batch)) * batch
+
+    def _trial(self, game: Game, seconds: float) -> float:
+        """Images a second, measured on a copy that is thrown away; the first two rounds do not count."""
+        match = Match(copy.deepcopy(game), self.source, self.plan, self.machine, total=10**9)
+        for _ in range(2):
+            match.play_round()
+        begin, before = time.monotonic(), match.clock.images
+        while time.monotonic() - begin < seconds:
+            match.play_round()
+        return (match.clock.images - before) / (time.monotonic() - begin)
+
+    def _write_info(self, game: Game, recipe: str, total: int) -> None:
+        if (self.run.path / "run.json").is_file():
+            return
+        plan = asdict(self.plan) | {"log": self.log, "grid": self.grid, "save": self.save}
+        data = {"name": self.source.name, "count": len(self.source), "fingerprint": self.source.fingerprint}
+        self.run.write_info(
+            {
+                "game": game.name(),
+                "config": game.settings(),
+                "shape": asdict(self.source.shape),
+                "data": data,
+                "plan": plan,
+                "total": total,
+                "recipe": recipe,
+                "parameters": {n: sum(p.numel() for p in player.parameters()) for n, player in game.players().items()},
+                "arithmetic": f"{self.machine.dtype}, {self.machine.memory_format}".replace("torch.", ""),
+                "versions": versions(),
+                "machine": describe(),
+                "finished": False,
+            }
+        )
+
+    def _how_to_go_on(self) -> str:
+        return f"Run the same command again to go on, or use what there is: zerosum sample {self.run.path}"
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; a second Ctrl-C stops at once."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+
+    def stop(number: int, frame: object) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
