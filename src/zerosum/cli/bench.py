@@ -17,7 +17,7 @@ from zerosum.cli._common import parse
 class Options:
     """Which row, and how thoroughly."""
 
-    row: Annotated[str | None, tyro.conf.Positional] = None
+    row: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[ROW]", help_behavior_hint="")] = None
     """The row to measure; without it, all rows are listed with their last result."""
     smoke: bool = False
     """A few seconds: only whether the bench works. Nothing is saved."""

@@ -16,7 +16,7 @@ from zerosum.core import catalog
 class Options:
     """Which games there are."""
 
-    game: Annotated[str | None, tyro.conf.Positional] = None
+    game: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[GAME]", help_behavior_hint="")] = None
     """Show this one in full."""
     json: bool = False
     """Print JSON."""

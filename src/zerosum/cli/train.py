@@ -20,14 +20,14 @@ from zerosum.core.plan import Plan
 class Options:
     """What every game is trained with."""
 
-    data: Annotated[str, tyro.conf.Positional]
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """A folder or zip of pictures, or the name of a set (`zerosum data list`)."""
     plan: Plan = field(default_factory=Plan)
     """How long, how much at once, how often it reports."""
-    resolution: tuple[int, ...] = (64,)
+    resolution: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N [N]")] = (64,)
     """Pixels a side; two numbers for height and width."""
-    run: Path | None = None
-    """The run's folder. [default: the next number under --runs]"""
+    run: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: numbered, under --runs)")] = None
+    """The run's folder; a stopped run in it goes on."""
     runs: Path = Path("runs")
     """Where runs are kept."""
     json: bool = False

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from tyro.conf import arg
 
 from zerosum.core.errors import Refusal
+
+
+def _open(metavar: str, default: str) -> Any:
+    """How `--help` shows a field that may be left open."""
+    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclass(frozen=True)
 class Plan:
     """How a game is played. What is None is filled in by the game's own plan, then by the trainer."""
 
-    minutes: float | None = None
+    minutes: Annotated[float | None, _open("M", "10, unless --images is given")] = None
     """Train for about this many minutes: a short trial fixes the number of images, and from then on images rule."""
-    images: int | None = None
+    images: Annotated[int | None, _open("N", "as the minutes allow")] = None
     """Train until this many real pictures have been drawn."""
-    batch: int | None = None
-    """Pictures a step. [default: what the game's paper says]"""
-    micro: int | None = None
-    """Pictures that go through the networks at once; gradients accumulate to a batch. [default: the batch]"""
-    order: Literal["epochs", "replacement"] | None = None
-    """Each picture once an epoch, or drawn with replacement. [default: epochs]"""
-    average: float | None = None
-    """Width of the generator's running average, as a fraction of the run so far; 0 keeps none. [default: 0.1]"""
+    batch: Annotated[int | None, _open("N", "the game's own, mostly 64")] = None
+    """Pictures a step."""
+    micro: Annotated[int | None, _open("N", "the batch")] = None
+    """Pictures that go through the networks at once; gradients accumulate to a batch."""
+    order: Annotated[Literal["epochs", "replacement"] | None, _open("epochs|replacement", "epochs")] = None
+    """Each picture once an epoch, or drawn with replacement."""
+    average: Annotated[float | None, _open("WIDTH", "0.1")] = None
+    """Width of the generator's running average, as a fraction of the run so far; 0 keeps none."""
     seed: int = 0
     """Decides the first weights, the order of the data and all noise."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -32,16 +39,16 @@ class Plan:
     """Order of a picture's numbers in memory; auto takes channels_last with bf16."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
-    log: int | None = None
-    """A line in the log each so many images. [default: 200 in the run]"""
-    grid: int | None = None
-    """A grid of pictures each so many images. [default: 40 in the run]"""
-    save: int | None = None
-    """A snapshot, its scores and a checkpoint each so many images. [default: 8 in the run]"""
-    score: int | None = None
-    """Pictures that the judges see at each save; 0 for no judging while it trains. [default: 500]"""
-    keep: int | None = None
-    """Snapshots to keep beside the best. [default: 4]"""
+    log: Annotated[int | None, _open("N", "200 in the run")] = None
+    """A line in the log each so many images."""
+    grid: Annotated[int | None, _open("N", "40 in the run")] = None
+    """A grid of pictures each so many images."""
+    save: Annotated[int | None, _open("N", "8 in the run")] = None
+    """A snapshot, its scores and a checkpoint each so many images."""
+    score: Annotated[int | None, _open("N", "500")] = None
+    """Pictures that the judges see at each save; 0 for no judging while it trains."""
+    keep: Annotated[int | None, _open("N", "4")] = None
+    """Snapshots to keep beside the best."""
 
     def __post_init__(self) -> None:
         for name in ("minutes", "images", "batch", "micro", "log", "grid", "save", "keep"):

@@ -79,7 +79,7 @@ class House(Game):
         return {"D":Player([self.D],adam(1.)),"G":Player([self.G],adam(self.config.grate))}
     def turns(self):
         t=[Turn("D",self.D_loss),Turn("G",self.G_loss,draws=False)]
-        if self.config.gamma: t.insert(0,Turn("D",self.r1,draws=False,every=self.config.every))
+        if self.config.gamma: t.insert(1,Turn("D",self.r1,draws=False,every=self.config.every))
         return t
     def generator(self): return LatentGenerator(Header(self.name(),self.settings(),self.shape),self.G,self.config.z,self.D)
     def fakes(self,n): return self.G(torch.randn(n,self.config.z))

@@ -31,7 +31,7 @@ from zerosum.train.screen import Screen, Silent
 
 FACES = 36  # pictures in a grid of fixed noise
 CHECKPOINT_SECONDS = 180.0  # beside the checkpoints at each save
-DEFAULTS = Plan(batch=64, order="epochs", average=0.1, score=500, keep=4)
+DEFAULTS = Plan(minutes=10, batch=64, order="epochs", average=0.1, score=500, keep=4)
 
 
 def recipe_of(game: Game, source: Source, plan: Plan) -> str:
@@ -212,8 +212,7 @@ class Training:
             return self.run.info["total"]
         if self.plan.images is not None:
             return self.plan.images
-        if self.plan.minutes is None:
-            raise Refusal("how long? Give --minutes M or --images N.")
+        assert self.plan.minutes is not None
         with self.screen.busy("timing a few steps"):
             rate = self._trial(game, min(30.0, 2.4 * self.plan.minutes))
         batch = self.plan.batch or 1

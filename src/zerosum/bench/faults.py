@@ -1,0 +1,75 @@
+"""Row faults: kill -9 at random moments loses at most the work since the last checkpoint, and never the run."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from zerosum.bench._frame import Budget, Measure, measure
+from zerosum.core import checkpoint
+from zerosum.core.run import Run
+
+KILLS = {"smoke": 1, "quick": 10, "full": 50}
+ROUNDS, BATCH = 1500, 8
+
+
+def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
+    """Kills one run again and again, lets it end, and compares it with one that nothing disturbed."""
+    kills, rounds = KILLS[budget], ROUNDS if budget == "full" else 200
+    lost = [_lost(kills, rounds, seed) for seed in (seeds[:1] if budget == "full" else seeds)]
+    return [measure("faults", "lost", lost)]
+
+
+def _lost(kills: int, rounds: int, seed: int) -> float:
+    """How many kills lost a checkpoint or left a run that would not resume; one more if the end is not the same."""
+    moments = random.Random(seed)
+    with tempfile.TemporaryDirectory() as parent:
+        whole, struck = Path(parent, "whole"), Path(parent, "struck")
+        _start(whole, rounds).wait()
+        lost = sum(_strike(struck, rounds, moments) for _ in range(kills))
+        while not Run(struck).is_finished:
+            if _start(struck, rounds).wait() != 0:
+                return lost + 1.0
+        return lost + float(_hashes(whole) != _hashes(struck) or _log(whole) != _log(struck))
+
+
+def _strike(folder: Path, rounds: int, moments: random.Random) -> bool:
+    """Starts the run, kills it at a random moment; whether the newest whole checkpoint went back."""
+    before = _newest(folder)
+    process = _start(folder, rounds)
+    time.sleep(moments.uniform(1.0, 5.0))
+    ended = process.poll()
+    process.kill()
+    process.wait()
+    refused = ended is not None and ended != 0
+    return refused or _newest(folder) < before
+
+
+def _start(folder: Path, rounds: int) -> subprocess.Popen:
+    settings = ["--resolution", "32", "--width", "4", "--z", "8", "--batch", str(BATCH), "--save", str(50 * BATCH)]
+    images = ["--images", str(rounds * BATCH), "--score", "0", "--run", str(folder), "--json"]
+    command = [sys.executable, "-m", "zerosum", "train", "dcgan", "avatars", *settings, *images]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _newest(folder: Path) -> int:
+    found, _ = checkpoint.newest(folder / "state")
+    return int(found.path.name) if found else 0
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """The hashes of the last checkpoint's tensors."""
+    found, _ = checkpoint.newest(folder / "state")
+    assert found is not None
+    manifest = json.loads((found.path / checkpoint.MANIFEST).read_text(encoding="utf-8"))
+    return {name: value for name, value in manifest.items() if name.endswith(".safetensors")}
+
+
+def _log(folder: Path) -> bytes:
+    return (folder / "log.jsonl").read_bytes()
