@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from zerosum.core.errors import Refusal
@@ -87,8 +88,7 @@ def draw_scores(metrics: Sequence[dict[str, Any]], theme: Theme = LIGHT, columns
     """The scores' figure: a panel a score, in rows of `columns`."""
     names = score_names(metrics)
     rows = max(1, -(-len(names) // columns))
-    figure = Figure(figsize=(_width(columns), 2.6 * rows), dpi=DPI, layout="constrained", facecolor=theme.ground)
-    FigureCanvasAgg(figure)
+    figure = _figure(columns, 2.7 * rows, theme)
     panels = [figure.add_subplot(rows, min(columns, max(1, len(names))), i + 1) for i in range(len(names))]
     for axes, name in zip(panels, names, strict=True):
         _style(axes, theme)
@@ -137,8 +137,10 @@ def _save(figure: Figure, path: Path) -> Path:
 
 
 def _notes(log: Sequence[dict[str, Any]]) -> list[str]:
+    """What the log tells of, less what never changes: a panel with a flat line says nothing."""
     names = dict.fromkeys(name for line in log for name in line)
-    return [name for name in names if name not in ("images", "rounds") and np.isfinite(_curve(log, name)).any()]
+    told = [name for name in names if name not in ("images", "rounds") and np.isfinite(_curve(log, name)).any()]
+    return [name for name in told if name in PLAYERS or np.nanmin(y := _curve(log, name)) < np.nanmax(y)]
 
 
 def _curve(log: Sequence[dict[str, Any]], name: str) -> np.ndarray:
@@ -150,14 +152,18 @@ def _is_score(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("value"), int | float)
 
 
-def _width(columns: int) -> float:
-    return 8.6 if columns > 1 else 4.2
+def _figure(columns: int, height: float, theme: Theme) -> Figure:
+    """A figure of its own, outside pyplot; inches, one CSS pixel to a hundredth of an inch in the report."""
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.1, hspace=0.04, wspace=0.02)
+    width = 10.2 if columns > 1 else 4.2
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor=theme.ground)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _panels(num_small: int, columns: int, theme: Theme) -> tuple[Figure, Axes, list[Axes]]:
     rows = -(-num_small // columns)
-    figure = Figure(figsize=(_width(columns), 2.9 + 1.8 * rows), dpi=DPI, layout="constrained", facecolor=theme.ground)
-    FigureCanvasAgg(figure)
+    figure = _figure(columns, 2.9 + 1.9 * rows, theme)
     cells = figure.add_gridspec(1 + rows, columns, height_ratios=[1.6] + [1] * rows)
     top = figure.add_subplot(cells[0, :])
     rest = [figure.add_subplot(cells[1 + i // columns, i % columns]) for i in range(num_small)]
@@ -174,7 +180,7 @@ def _style(axes: Axes, theme: Theme) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(colors=theme.muted, labelsize=8.5, length=0, pad=5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
@@ -225,9 +231,10 @@ def _score_panel(axes: Axes, points: list[tuple[int, dict]], theme: Theme) -> No
     lines = {"real pictures": newest.get("floor", newest.get("ceiling")), "PCA-Gaussian": newest.get("pca_gaussian")}
     known = {label: y for label, y in lines.items() if y is not None and np.isfinite(y)}
     _limit_scores(axes, np.array([*value, *low, *high, *known.values()], float))
-    for label, y in known.items():
-        _reference(axes, y, label, theme.muted if label == "real pictures" else theme.second)
     axes.margins(x=0.06)
+    for label, y in known.items():
+        colour = theme.muted if label == "real pictures" else theme.second
+        _reference(axes, y, label, colour, left=_nearer_at_end(axes, value, y))
 
 
 def _limit_scores(axes: Axes, values: np.ndarray) -> None:
@@ -238,11 +245,19 @@ def _limit_scores(axes: Axes, values: np.ndarray) -> None:
         axes.set_yscale("log")
         axes.set_ylim(values.min() / 1.5, values.max() * 1.8)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.minorticks_off()
         return
     axes.set_ylim(min(0.0, values.min() * 1.1), values.max() * 1.18 or 1.0)
 
 
-def _reference(axes: Axes, y: float, label: str, colour: str) -> None:
+def _nearer_at_end(axes: Axes, value: np.ndarray, y: float) -> bool:
+    """Whether the curve comes closer to the height y at its end than at its start, as the panel shows it."""
+    start, end, level = axes.transData.transform([(0, value[0]), (0, value[-1]), (0, y)])[:, 1]
+    return bool(abs(end - level) < abs(start - level))
+
+
+def _reference(axes: Axes, y: float, label: str, colour: str, left: bool) -> None:
+    """A dashed line with its name, at the side where the curve is further away."""
     axes.axhline(y, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
-    axes.annotate(label, (1, y), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right",
-                  va="bottom", fontsize=8.5, color=colour)  # fmt: skip
+    axes.annotate(label, (0 if left else 1, y), (0, 2), xycoords=("axes fraction", "data"), va="bottom",
+                  textcoords="offset points", ha="left" if left else "right", fontsize=8.5, color=colour)  # fmt: skip

@@ -23,6 +23,7 @@ from zerosum.core.run import Run
 
 GAP = 2  # px between the pictures of a grid, as core.pictures.grid draws it
 FILM_SIDE = 960  # px; a film's longer side at most
+CAPTION = 36  # px; the height of the training film's caption
 STRIP_SIDE = 128  # px; a picture of the evolution strip at most
 FORMATS = (".mp4", ".gif", ".webp")
 BT709 = 1  # the number of this colour standard in H.264's headers: matrix, primaries and transfer alike
@@ -80,6 +81,15 @@ def last_frame(run: Run) -> Image.Image:
     return Image.fromarray(_captioned(newest, _size(newest), int(run.info.get("total") or 0)))
 
 
+def first_frame(path: str | Path) -> Image.Image | None:
+    """A film's first picture; None if the file cannot be played."""
+    try:
+        with av.open(str(path)) as container:
+            return next((frame.to_image() for frame in container.decode(video=0)), None)
+    except (av.FFmpegError, IndexError):
+        return None
+
+
 def pictures_in(path: str | Path, height: int, width: int) -> np.ndarray:
     """The pictures of a grid that `core.pictures.grid` drew, uint8 [n, H, W, 1 or 3], at their own size again.
 
@@ -94,7 +104,7 @@ def pictures_in(path: str | Path, height: int, width: int) -> np.ndarray:
         raise Refusal(f"{path}: {size} pixels is no grid of {width} x {height} pictures. Delete it, and train on.")
     rows, columns = sheet.shape[0] // down, sheet.shape[1] // across
     cells = sheet[GAP:, GAP:].reshape(rows, down, columns, across, -1).transpose(0, 2, 1, 3, 4)
-    return cells.reshape(rows * columns, down, across, -1)[:, : -GAP : scale, : -GAP : scale]
+    return cells.reshape(rows * columns, down, across, -1)[:, :-GAP:scale, :-GAP:scale]
 
 
 def evolution(run: Run, faces: int = 6, columns: int = 10) -> list[tuple[int, np.ndarray]]:
@@ -175,17 +185,15 @@ def _size(path: Path) -> tuple[int, int]:
 
 
 def _captioned(path: Path, size: tuple[int, int], total: int) -> np.ndarray:
-    """A grid at its film's size over a strip that says and shows how far the run had come; uint8 [H, W, 3]."""
+    """A grid at its film's size under a strip that says and shows how far the run had come; uint8 [H, W, 3]."""
     sheet = Image.open(path).convert("RGB")
     sheet = _fitted(sheet if sheet.size == size else sheet.resize(size, Image.Resampling.NEAREST))
-    strip = 34
-    frame = Image.new("RGB", (sheet.width, sheet.height + strip), "white")
-    frame.paste(sheet, (0, 0))
+    frame = Image.new("RGB", (sheet.width, sheet.height + CAPTION), "#17181b")
+    frame.paste(sheet, (0, CAPTION))  # the caption stands above: a player's buttons lie over the bottom
     draw, images = ImageDraw.Draw(frame), images_of(path)
-    draw.rectangle((0, sheet.height, frame.width, frame.height), fill="#17181b")
-    draw.text((12, sheet.height + strip // 2), f"{count(images)} images", "white", ImageFont.load_default(16), "lm")
+    draw.text((12, CAPTION // 2 - 1), f"{count(images)} images", "white", ImageFont.load_default(20), "lm")
     if total:
-        draw.rectangle((0, sheet.height, frame.width * min(1.0, images / total), sheet.height + 2), fill="#2fb5a8")
+        draw.rectangle((0, CAPTION - 3, sheet.width * min(1.0, images / total), CAPTION - 1), fill="#2fb5a8")
     return np.asarray(frame)
 
 

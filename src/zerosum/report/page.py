@@ -6,6 +6,7 @@ import base64
 import contextlib
 import io
 import json
+import math
 import os
 import shlex
 from collections.abc import Callable, Sequence
@@ -87,13 +88,15 @@ def scores(line: dict[str, Any]) -> list[Score]:
 
 
 def next_commands(run: Run) -> list[tuple[str, str]]:
-    """What to try next: (what it does, the command), with the run's own path."""
+    """What to try next: (what it does, the command), with the run's own path. What needs a snapshot waits for one."""
     info, path = run.info, shlex.quote(str(run.path))
     command = str(info.get("command") or "zerosum train")
     if info.get("finished"):
         first = ("Train twice as long: a new run, this one stays", longer(command))
     else:
         first = ("Go on where this run stands", command)
+    if not _can_be_played(run):
+        return [first]
     return [
         first,
         ("Draw more pictures", f"zerosum sample {path} -n 64 --seed 1"),
@@ -103,8 +106,14 @@ def next_commands(run: Run) -> list[tuple[str, str]]:
 
 
 def longer(command: str) -> str:
-    """The command with its `--minutes` or `--images` doubled; without either, with `--minutes 30`."""
+    """The command with its `--minutes` or `--images` doubled; without either, with `--minutes 30`.
+
+    Without its `--run` too: a finished run's folder stays as it is.
+    """
     words = shlex.split(command)
+    for i, word in reversed(list(enumerate(words))):
+        if word == "--run" or word.startswith("--run="):
+            del words[i : i + 1 + ("=" not in word)]
     for flag in ("--minutes", "--images"):
         for i, word in enumerate(words):
             name, _, value = word.partition("=")
@@ -135,8 +144,10 @@ def _contents(run: Run, info: dict[str, Any]) -> dict[str, Any]:
         "film": _film_file(run.path / "training.mp4"),
         "poster": _poster(run),
         "walk": _film_file(run.path / "walk.mp4"),
+        "walk_poster": _walk_poster(run.path / "walk.mp4"),
         "losses": _chart(charts.draw_losses, run.log()),
         "score_chart": _chart(charts.draw_scores, metrics) if charts.score_names(metrics) else None,
+        "playable": _can_be_played(run),
         "settings": _settings(info),
         "commands": next_commands(run),
     }
@@ -147,7 +158,8 @@ def _headline(run: Run, info: dict[str, Any]) -> dict[str, Any]:
     total, shape, times = info.get("total") or 0, info.get("shape", {}), run.times()
     facts = [(film.count(drawn), "images drawn")]
     if times:
-        facts += [(*_duration(times[-1]["seconds"]),), (_number(drawn / max(times[-1]["seconds"], 1e-9)), "images a s")]
+        seconds = max(times[-1]["seconds"], 1e-9)
+        facts += [_duration(seconds), (_number(times[-1]["images"] / seconds), "images a second")]
     facts += [(f"{shape.get('width', '?')} × {shape.get('height', '?')}", "pixels a picture")]
     if parameters := sum(v for v in info.get("parameters", {}).values() if isinstance(v, int)):
         facts += [(f"{parameters / 1e6:.1f} M" if parameters >= 1e5 else f"{parameters:,}", "parameters")]
@@ -166,6 +178,10 @@ def _headline(run: Run, info: dict[str, Any]) -> dict[str, Any]:
 def _images_drawn(run: Run) -> int:
     ends = [line["images"] for lines in (run.log(), run.times(), run.metrics()) for line in lines[-1:]]
     return max([*ends, *(film.images_of(path) for path in run.grids[-1:])], default=0)
+
+
+def _can_be_played(run: Run) -> bool:
+    return bool(run.snapshots) or (run.path / "best.safetensors").is_file()
 
 
 def _duration(seconds: float) -> tuple[str, str]:
@@ -190,7 +206,9 @@ def _evolution(run: Run) -> list[tuple[str, list[str]]]:
         columns = film.evolution(run)
     except (Refusal, KeyError):
         return []
-    return [(film.count(images), [_picture(to_pil(p)) for p in pictures]) for images, pictures in columns]
+    scale = max(1, 96 // max(columns[0][1].shape[1:3]))  # whole, so that small pictures are not blurred
+    larger = [(images, pictures.repeat(scale, 1).repeat(scale, 2)) for images, pictures in columns]
+    return [(film.count(images), [_picture(to_pil(p)) for p in pictures]) for images, pictures in larger]
 
 
 def _poster(run: Run) -> str | None:
@@ -198,6 +216,11 @@ def _poster(run: Run) -> str | None:
         return _jpeg(film.last_frame(run))
     except Refusal:
         return None
+
+
+def _walk_poster(path: Path) -> str | None:
+    first = film.first_frame(path) if path.is_file() else None
+    return _jpeg(first) if first else None
 
 
 def _score(name: str, score: dict[str, Any]) -> Score:
@@ -225,11 +248,10 @@ def _number(value: float | None) -> str:
         return "–"
     if not np.isfinite(value):
         return str(value)
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    if 0 < abs(value) < 0.001:
-        return f"{value:.1g}" if abs(value) < 0.0001 else f"{value:.5f}"
-    return np.format_float_positional(value, precision=3, fractional=False, unique=False, trim="k").rstrip(".")
+    if value and abs(value) < 1e-4:
+        return f"{value:.1e}"
+    decimals = 3 if value == 0 else min(5, max(0, 2 - math.floor(math.log10(abs(value)))))
+    return f"{value:,.{decimals}f}"
 
 
 def _settings(info: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:

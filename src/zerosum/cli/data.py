@@ -1,0 +1,84 @@
+"""Data by name: list it, or get it ready."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import tyro
+
+from zerosum.cli._common import parse, show
+from zerosum.core.errors import Refusal, nearest
+from zerosum.core.packages import fetch
+from zerosum.data.catalog import DATA
+
+
+@dataclass(frozen=True)
+class List:
+    """Each set with its licence and size."""
+
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Get:
+    """Fetch or draw a set, so that training begins at once."""
+
+    name: tyro.conf.Positional[str]
+    """avatars, fruit, ..."""
+    resolution: int = 64
+    """Side of the pictures, in pixels."""
+    file: str | None = None
+    """The set's package, or the file in it, if you have it already."""
+    json: bool = False
+    """Print JSON."""
+
+
+_Commands: Any = (
+    Annotated[List, tyro.conf.subcommand("list", prefix_name=False)]
+    | Annotated[Get, tyro.conf.subcommand("get", prefix_name=False)]
+)
+
+
+def main(argv: list[str]) -> None:
+    """`zerosum data list`, `zerosum data get NAME`."""
+    options = parse(_Commands, argv, "data", "List the data there is by name, or get it ready.")
+    if isinstance(options, List):
+        _list(options)
+    else:
+        _get(options)
+
+
+def _list(options: List) -> None:
+    fields = ("summary", "licence", "citation", "package", "size_mb")
+    record = {name: {field: getattr(data, field) for field in fields} for name, data in DATA.items()}
+    lines = [
+        f"{name:<20} {data.summary}\n{'':<20} {data.licence}; {data.package}"
+        f"{f', {data.size_mb} MB to fetch' if data.size_mb else ', nothing to fetch'}\n{'':<20} {data.citation}"
+        for name, data in DATA.items()
+    ]
+    show(record, options.json, "\n".join(lines) + "\n\nOr name any folder or zip of pictures.")
+
+
+def _get(options: Get) -> None:
+    if options.name not in DATA:
+        raise Refusal(f"no data by the name '{options.name}'{nearest(options.name, DATA)}")
+    if options.file is not None:
+        fetch(options.name, options.file)
+    pictures = DATA[options.name].open(options.resolution, not options.json)
+    heldout = pictures.heldout()
+    record = {
+        "name": pictures.name,
+        "pictures": len(pictures),
+        "heldout": len(heldout) if heldout else 0,
+        "shape": str(pictures.shape),
+        "attributes": {a.name: list(a.classes) for a in pictures.shape.attributes},
+        "fingerprint": pictures.fingerprint,
+    }
+    labels = "\n".join(f"  {a.name}: {', '.join(a.classes)}" for a in pictures.shape.attributes)
+    text = (
+        f"{pictures.name}: {len(pictures):,} pictures of {pictures.shape} to train on, {record['heldout']:,} held out"
+        f"\n{labels}\nNext: zerosum train {pictures.name} --minutes 4"
+    )
+    show(record, options.json, text)

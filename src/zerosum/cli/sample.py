@@ -1,0 +1,96 @@
+"""Draw pictures with a trained generator: a grid, or with --separate single files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from zerosum.cli._common import parse, show
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `zerosum sample` takes."""
+
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """A run's folder (its best snapshot draws), or a snapshot, a .safetensors file."""
+    number: Annotated[int, tyro.conf.arg(aliases=["-n"], metavar="N")] = 16
+    """How many pictures."""
+    seed: int = 0
+    """Decides the noise. The same seed draws the same pictures, and more of them begin with the same."""
+    out: Annotated[
+        Path | None,
+        tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: RUN/samples-seed0.png)"),
+    ] = None
+    """The grid's file, a PNG; without it, one in RUN that is named after the seed."""
+    separate: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
+    """Write each picture to a PNG of its own in this folder; a grid then comes only with -o."""
+    json: bool = False
+    """Print JSON: {"game", "images", "model", "seed", "number", "files"}."""
+
+
+def main(argv: list[str]) -> int | None:
+    """Draws, writes and prints the paths. Raises Refusal for what is no run or snapshot, or cannot sample."""
+    options = parse(Options, argv, "sample", __doc__)
+    from zerosum.core import generator
+    from zerosum.core.errors import Refusal
+    from zerosum.core.files import sha256
+
+    if options.number < 1:
+        raise Refusal(f"-n {options.number}: wanted at least 1 picture.")
+    snapshot = _snapshot(options.run)
+    player = generator.load(snapshot)
+    text = {
+        "Software": "zerosum sample",
+        "game": player.header.game,
+        "images": str(player.header.images),
+        "model": sha256(snapshot),
+        "seed": str(options.seed),
+    }
+    files = _write(player.sample(options.number, seed=options.seed), options, text)
+    record = {
+        "game": player.header.game,
+        "images": player.header.images,
+        "model": text["model"],
+        "seed": options.seed,
+        "number": options.number,
+        "files": [str(path) for path in files],
+    }
+    shown = files if len(files) <= 3 else [f"{options.number} files in {options.separate}", *files[options.number :]]
+    show(record, options.json, "\n".join(map(str, shown)))
+    return 0
+
+
+def _snapshot(path: Path) -> Path:
+    """The file that draws: `path`, or a run's best snapshot, else its newest."""
+    from zerosum.core.run import Run
+
+    if not path.is_dir():
+        return path  # loading refuses what is not there
+    run = Run.open(path)
+    newest = run.snapshots[-1:]
+    return newest[0] if newest and not (run.path / "best.safetensors").is_file() else run.best
+
+
+def _write(pixels: np.ndarray, options: Options, text: dict[str, str]) -> list[Path]:
+    """Writes the single files, then the grid, as the options want; uint8 [n, H, W, C]. Returns their paths."""
+    from zerosum.core.pictures import grid, save_png, to_pil
+
+    files = []
+    if options.separate:
+        options.separate.mkdir(parents=True, exist_ok=True)
+        for i, picture in enumerate(pixels):
+            files.append(options.separate / f"seed{options.seed}-{i:05d}.png")
+            save_png(to_pil(picture), files[-1], {**text, "index": str(i)})
+    if options.out or not options.separate:
+        folder = options.run if options.run.is_dir() else options.run.parent
+        files.append(options.out or folder / f"samples-seed{options.seed}.png")
+        files[-1].parent.mkdir(parents=True, exist_ok=True)
+        save_png(grid(pixels), files[-1], text)
+    return files

@@ -1,0 +1,81 @@
+"""`zerosum sample`, with a made-up generator; tests of whole runs stand with the trainer's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.report.made_up import made_up_generator, made_up_run
+from zerosum import cli
+from zerosum.core import generator
+from zerosum.core.pictures import grid
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run's folder with a best snapshot, played by a made-up generator."""
+    path = made_up_run(tmp_path / "run", empty=True).path
+    (path / "best.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(generator, "load", lambda path: made_up_generator())
+    return path
+
+
+def test_a_grid_that_says_where_it_comes_from(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "new" / "grid.png"
+    assert cli.main(["sample", str(run), "-n", "9", "--seed", "5", "-o", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    with Image.open(out) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), np.asarray(grid(made_up_generator().sample(9, seed=5))))
+        assert picture.info["seed"] == "5"
+        assert picture.info["model"] == hashlib.sha256(b"weights").hexdigest()
+        assert picture.info["game"] == "paint"
+
+
+def test_without_a_name_it_lies_in_the_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sample", str(run)]) == 0
+    assert (run / "samples-seed0.png").is_file()
+    assert cli.main(["sample", str(run / "best.safetensors"), "--seed", "2"]) == 0
+    assert (run / "samples-seed2.png").is_file()
+
+
+def test_separate_pictures(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sample", str(run), "-n", "5", "--separate", str(tmp_path / "out"), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["files"] == [str(tmp_path / "out" / f"seed0-{i:05d}.png") for i in range(5)]
+    wanted = made_up_generator().sample(5, seed=0)
+    for i, path in enumerate(record["files"]):
+        with Image.open(path) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), wanted[i])
+            assert picture.info["index"] == str(i)
+    assert not list(run.glob("samples*"))
+
+
+def test_many_files_are_summed_up(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert cli.main(["sample", str(run), "-n", "5", "--separate", str(out), "-o", str(out / "all.png")]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"5 files in {out}", str(out / "all.png")]
+
+
+def test_the_newest_snapshot_draws_before_there_is_a_best(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "best.safetensors").rename(run / "snapshot-000000064.safetensors")
+    (run / "snapshot-000000128.safetensors").write_bytes(b"newer")
+    assert cli.main(["sample", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == hashlib.sha256(b"newer").hexdigest()
+
+
+def test_refusals(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["sample", str(run), "-n", "0"]) == 1
+    assert "at least 1" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert cli.main(["sample", str(tmp_path / "none")]) == 1
+    assert "no such file" in capsys.readouterr().err
+    (run / "best.safetensors").unlink()
+    assert cli.main(["sample", str(run)]) == 1
+    assert "no snapshot" in capsys.readouterr().err
