@@ -31,8 +31,8 @@ class Options:
     """What is judged, and against what."""
 
     what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|SNAPSHOT|DIR")]
-    """A run's folder (its best snapshot), a snapshot (.safetensors), or a folder or zip of pictures made by any tool."""
-    against: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="(default: what it was trained on)")] = None
+    """A run's folder (its best snapshot), a snapshot (.safetensors), or a folder or zip of pictures from any tool."""
+    against: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="(default: the run's data)")] = None
     """The real pictures: a folder, a zip, or the name of a set."""
     resolution: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N [N]")] = ()
     """Pixels a side, or height and width, at which pictures are compared. [default: the run's own; 64 for a folder]"""
@@ -79,18 +79,21 @@ def evaluate(options: Options) -> dict:
 def table(scores: dict) -> str:
     """The scores as lines of text, and the verdict."""
     reference = scores["reference"]
+    row = "{:<25}{:>10}  {:<22}{:>9}{:>14}".format
     lines = [
         f"{scores['n']} pictures against {reference['n']} real ones; floor: {reference['floor']}",
         "",
-        f"{'':<25}{'value':>10}  {'95 % interval':<22}{'real':>9}{'PCA-Gaussian':>14}",
+        row("", "value", "95 % interval", "real", "PCA-Gaussian"),
     ]
     for key in ("kid", "kid_random"):
         if key in scores:
             s = scores[key]
-            interval = f"[{s['low']:.5f}, {s['high']:.5f}]"
-            lines.append(f"{NAMES[key]:<25}{s['value']:>10.5f}  {interval:<22}{s['floor']:>9.5f}{s['pca_gaussian']:>14.5f}")
-    s = scores["coverage"]
-    lines.append(f"{NAMES['coverage']:<25}{s['value']:>10.3f}  {'':<22}{s['ceiling']:>9.3f}{s['pca_gaussian']:>14.3f}")
+            value, low, high, floor, baseline = (
+                f"{s[k]:.4g}" for k in ("value", "low", "high", "floor", "pca_gaussian")
+            )
+            lines.append(row(NAMES[key], value, f"[{low}, {high}]", floor, baseline))
+    value, top, baseline = (f"{scores['coverage'][k]:.3f}" for k in ("value", "ceiling", "pca_gaussian"))
+    lines.append(row(NAMES["coverage"], value, "", top, baseline))
     return "\n".join([*lines, "", "KID: lower is better. Coverage: higher is better.", scores["verdict"]["text"]])
 
 

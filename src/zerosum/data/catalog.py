@@ -1,0 +1,76 @@
+"""The data there is by name, and data from a path. Imports nothing heavy until it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zerosum.core.errors import Refusal, nearest
+from zerosum.core.packages import ARTEFACTS
+
+if TYPE_CHECKING:
+    from zerosum.data.pictures import Pictures
+
+
+@dataclass(frozen=True)
+class Named:
+    """A set of pictures with a name: what it is, under which licence, where it comes from, what must be fetched."""
+
+    summary: str
+    licence: str
+    citation: str
+    package: str
+    size_mb: int
+    open: Callable[[int | tuple[int, int], bool], Pictures]
+
+
+def _avatars(resolution: int | tuple[int, int], progress: bool) -> Pictures:
+    from zerosum.data.avatars import avatars
+
+    return avatars(resolution, progress=progress)
+
+
+def _fruit(resolution: int | tuple[int, int], progress: bool) -> Pictures:
+    from zerosum.data.fruit import fruit
+
+    return fruit(resolution, progress=progress)
+
+
+_FRUIT = ARTEFACTS["fruit"]
+DATA: dict[str, Named] = {
+    "avatars": Named(
+        summary="drawn faces with labels (hair, glasses, beard, mood, ...), made on this machine",
+        licence="MIT",
+        citation="Ibon, python_avatars; designs: Avataaars by Pablo Stanley",
+        package="python-avatars 1",
+        size_mb=0,
+        open=_avatars,
+    ),
+    "fruit": Named(
+        summary=_FRUIT.what,
+        licence=_FRUIT.licence,
+        citation=_FRUIT.citation,
+        package=f"{_FRUIT.package} {_FRUIT.version}",
+        size_mb=_FRUIT.size_mb,
+        open=_fruit,
+    ),
+}
+
+
+def open_data(name_or_path: str, resolution: int | tuple[int, int] = 64, progress: bool = True) -> Pictures:
+    """A folder or zip of pictures where the path exists, else the named set.
+
+    Raises Refusal for what is neither, with the nearest known name.
+    """
+    if Path(name_or_path).exists():
+        from zerosum.data.folder import folder
+
+        return folder(name_or_path, resolution, progress=progress)
+    if name_or_path in DATA:
+        return DATA[name_or_path].open(resolution, progress)
+    raise Refusal(
+        f"'{name_or_path}' is neither a folder or zip of pictures nor data by name{nearest(name_or_path, DATA)} "
+        "`zerosum data list` shows the names."
+    )
