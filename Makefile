@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench docs clean
 
 demo: $(READY)
 	$(BIN)/zerosum train avatars --minutes $(MINUTES)
@@ -26,6 +26,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/zerosum bench $(ROW)
+
+docs: $(READY)
+	$(BIN)/zerosum bench > docs/results.md
 
 clean:
 	rm -rf $(VENV) build dist

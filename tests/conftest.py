@@ -6,6 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+os.environ["OMP_NUM_THREADS"] = "1"  # tiny networks gain nothing from threads, and two processes would fight for cores
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ import torch
 from zerosum.core.batch import Batch, DataShape, Images
 from zerosum.core.pictures import from_uint8
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 
 
 class Blobs:

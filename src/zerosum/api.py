@@ -30,13 +30,13 @@ def train(
     run: str | Path | None = None,
     runs: str | Path = "runs",
     screen: Screen | None = None,
-    command: str | None = None,
+    about: dict | None = None,
 ) -> Run:
     """Trains the game of this name on `source` for so many minutes or images, and writes the report.
 
     `settings` are the game's own (`zerosum train GAME --help` lists them); `plan` holds all else. Without `run`, an
     unfinished run of the same recipe under `runs` goes on, or a new numbered one begins. A finished run is left as it
-    is. Returns the run: `run.best` is its best snapshot, `run.path / "report.html"` its report.
+    is. `about` is kept in run.json (the command line notes itself there). Returns the run: `run.best` is its best snapshot, `run.path / "report.html"` its report.
     Raises Refusal where it cannot train (see `trainer.train`), and Interrupted if it was stopped with all saved.
     """
     plan = plan or Plan()
@@ -44,9 +44,7 @@ def train(
     played = build(game, source, settings or {}, plan.seed)
     folder = _folder(played, source, plan, run, Path(runs))
     if not (folder.path / "run.json").is_file() or not folder.is_finished:
-        trainer.train(played, source, folder, plan, screen or Bar())
-        if command:
-            folder.write_info(folder.info | {"command": command})
+        trainer.train(played, source, folder, plan, screen or Bar(), about)
     write_report(folder)
     return folder
 

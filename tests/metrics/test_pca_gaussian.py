@@ -22,7 +22,7 @@ def test_it_finds_numpys_principal_components() -> None:
     x = source.batch(np.arange(700)).x.flatten(1).double().numpy()
     _, singular, axes = np.linalg.svd(x - x.mean(0), full_matrices=False)
     np.testing.assert_allclose(fitted.mean, x.mean(0), atol=1e-5)
-    np.testing.assert_allclose(fitted.deviations, singular[:20] / np.sqrt(699), rtol=2e-3)
+    np.testing.assert_allclose(fitted.deviations, singular[:20] / np.sqrt(699), rtol=5e-3)  # randomised
     assert np.abs(fitted.axes[:, :8].numpy().T @ axes[:8].T) == pytest.approx(np.eye(8), abs=0.02)
     assert fitted.axes.T @ fitted.axes == pytest.approx(torch.eye(20), abs=1e-4)
 

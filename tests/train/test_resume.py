@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,18 @@ def start(folder: Path) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", code], cwd=root, env=os.environ | {"PYTHONPATH": str(root)})
 
 
+@contextlib.contextmanager
+def running(folder: Path, until: int) -> Iterator[subprocess.Popen]:
+    """The run in a process of its own, once it has a checkpoint at so many images."""
+    process = start(folder)
+    try:
+        wait_for(folder, until, process)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 def wait_for(folder: Path, images: int, process: subprocess.Popen) -> None:
     """Until the run has a checkpoint at so many images."""
     begin = time.monotonic()
@@ -74,30 +88,25 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_killed_at_half_it_ends_the_same(whole: Run, tmp_path: Path) -> None:
-    process = start(tmp_path / "run")
-    wait_for(tmp_path / "run", ROUNDS * BATCH // 2, process)
-    process.kill()
-    process.wait()
+    with running(tmp_path / "run", until=ROUNDS * BATCH // 2):
+        pass  # the block's end is a SIGKILL
     assert not Run(tmp_path / "run").is_finished
     assert_same(whole, play(tmp_path / "run"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_the_same_command_goes_on(whole: Run, tmp_path: Path, number: signal.Signals) -> None:
-    process = start(tmp_path / "run")
-    wait_for(tmp_path / "run", 25 * BATCH, process)
-    process.send_signal(number)
-    process.wait()
+    with running(tmp_path / "run", until=25 * BATCH) as process:
+        process.send_signal(number)
+        process.wait()
     assert not Run(tmp_path / "run").is_finished
     assert_same(whole, play(tmp_path / "run"))
 
 
 def test_a_damaged_checkpoint_costs_only_its_own_work(whole: Run, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = start(folder)
-    wait_for(folder, 50 * BATCH, process)
-    process.kill()
-    process.wait()
+    with running(folder, until=50 * BATCH):
+        pass
     newest = checkpoint.complete(folder / "state")[-1] / "game.safetensors"
     newest.write_bytes(newest.read_bytes()[:-1])
     assert_same(whole, play(folder))

@@ -11,9 +11,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from zerosum.bench._frame import Budget, Measure, measure
 from zerosum.core import checkpoint
+from zerosum.core.errors import Refusal
+from zerosum.core.pictures import to_pil
 from zerosum.core.run import Run
+from zerosum.data.avatars import avatars
 
 KILLS = {"smoke": 1, "quick": 10, "full": 50}
 ROUNDS, BATCH = 1500, 8
@@ -21,7 +26,7 @@ ROUNDS, BATCH = 1500, 8
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """Kills one run again and again, lets it end, and compares it with one that nothing disturbed."""
-    kills, rounds = KILLS[budget], ROUNDS if budget == "full" else 200
+    kills, rounds = KILLS[budget], {"smoke": 20, "quick": 400, "full": ROUNDS}[budget]
     lost = [_lost(kills, rounds, seed) for seed in (seeds[:1] if budget == "full" else seeds)]
     return [measure("faults", "lost", lost)]
 
@@ -31,12 +36,21 @@ def _lost(kills: int, rounds: int, seed: int) -> float:
     moments = random.Random(seed)
     with tempfile.TemporaryDirectory() as parent:
         whole, struck = Path(parent, "whole"), Path(parent, "struck")
-        _start(whole, rounds).wait()
+        _draw(Path(parent, "faces"))
+        if _start(whole, rounds).wait() != 0:
+            raise Refusal("the undisturbed run did not end well: nothing can be compared. Try `zerosum doctor`.")
         lost = sum(_strike(struck, rounds, moments) for _ in range(kills))
-        while not Run(struck).is_finished:
-            if _start(struck, rounds).wait() != 0:
-                return lost + 1.0
+        if _start(struck, rounds).wait() != 0 or not Run(struck).is_finished:
+            return lost + 1.0
         return lost + float(_hashes(whole) != _hashes(struck) or _log(whole) != _log(struck))
+
+
+def _draw(folder: Path) -> None:
+    """64 faces as files."""
+    folder.mkdir()
+    source = avatars(32, count=64, heldout_count=0, progress=False)
+    for number, pixels in enumerate(source.pixels(np.arange(64))):
+        to_pil(pixels).save(folder / f"{number}.png")
 
 
 def _strike(folder: Path, rounds: int, moments: random.Random) -> bool:
@@ -54,7 +68,7 @@ def _strike(folder: Path, rounds: int, moments: random.Random) -> bool:
 def _start(folder: Path, rounds: int) -> subprocess.Popen:
     settings = ["--resolution", "32", "--width", "4", "--z", "8", "--batch", str(BATCH), "--save", str(50 * BATCH)]
     images = ["--images", str(rounds * BATCH), "--score", "0", "--run", str(folder), "--json"]
-    command = [sys.executable, "-m", "zerosum", "train", "dcgan", "avatars", *settings, *images]
+    command = [sys.executable, "-m", "zerosum", "train", "dcgan", str(folder.parent / "faces"), *settings, *images]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -46,6 +46,13 @@ def main(argv: list[str]) -> int:
 
 
 def _listing(records: list[dict]) -> str:
+    """The page docs/results.md: `make docs` writes it."""
     done = {record["row"] for record in records}
     missing = [f"{row}: not measured yet; `zerosum bench {row}`" for row in _frame.rows() if row not in done]
-    return "\n".join([_frame.table(records), *missing])
+    made = [
+        f"- `{r['command']}`: {r['seconds']:.0f} s, seeds {', '.join(map(str, r['seeds']))}, commit {r['commit']}, "
+        f"{r['machine']['cores']} cores of {r['machine']['processor']} ({', '.join(r['machine']['features'])})"
+        for r in records
+    ]
+    head = "# Results\n\nMade from `bench/results/` by `make docs`; the worst of the seeds counts."
+    return "\n".join([head, "", _frame.table(records), "", "Measured by:", "", *made, *missing])

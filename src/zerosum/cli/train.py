@@ -73,7 +73,7 @@ def _train(name: str, options: Any, command: list[str]) -> None:
         run=options.run,
         runs=options.runs,
         screen=Silent() if options.json else Bar(),
-        command=shlex.join(command),
+        about={"command": shlex.join(command), "opened": {"data": options.data, "resolution": resolution}},
     )
     report = run.path / "report.html"
     scores = run.metrics()[-1] if run.metrics() else None

@@ -12,6 +12,7 @@ from zerosum.features.rgb import to_rgb
 SEED = 20260
 WIDTHS = (48, 64, 64)
 GAIN = 4.0
+STEEPNESS = 10.0
 CHUNK = 16
 
 
@@ -21,8 +22,12 @@ class RandomConv(nn.Module):
     A level is a 5 x 5 (the first) or 3 x 3 convolution and a leaky ReLU; 2 x 2 averages lead to the next. Random
     filters tell textures apart nearly as well as trained ones (Ustyuzhaninov et al. 2017, arXiv 1606.00021). Half of
     the filters sum to zero and are amplified by GAIN: pictures hold little energy in fine detail, and without this the
-    kernel would see colours alone. It looks at pictures in their own size, as any resize hides what it is to notice:
-    blur, noise, colour, aliasing. Where things lie in the picture it cannot tell; coverage's thumbnails can.
+    kernel would see colours alone. Means and deviations m are told as asinh(10 m) / 2, a scale that is logarithmic
+    but for the smallest, lest a few contrasty pictures outweigh all others. (On fruit photographs, a colour cast of
+    10 % then stands out of KID's interval three times as clearly, slight noise likewise.)
+
+    It looks at pictures in their own size, as any resize hides what it is to notice: blur, noise, colour, aliasing.
+    Where things lie in the picture it cannot tell; coverage's thumbnails can.
 
     The weights come from NumPy's PCG64, whose stream does not change between versions, and from SEED.
     """
@@ -37,7 +42,7 @@ class RandomConv(nn.Module):
         self.weights = nn.ParameterList(
             nn.Parameter(_filters(rng, c_in, c_out, kernel), requires_grad=False) for c_in, c_out, kernel in sizes
         )
-        self.key = f"{self.name} {SEED} {WIDTHS} {GAIN} own-size fp32"
+        self.key = f"{self.name} {SEED} {WIDTHS} {GAIN} {STEEPNESS} own-size fp32"
 
     @torch.inference_mode()
     def features(self, x: Tensor) -> Tensor:
@@ -54,7 +59,7 @@ class RandomConv(nn.Module):
             x = F.leaky_relu_(F.conv2d(F.pad(x, (margin,) * 4, mode="replicate"), weight), 0.2)
             deviation, mean = torch.std_mean(x.float(), (2, 3), correction=0)
             found += [mean, deviation]
-        return torch.cat(found, 1)
+        return torch.asinh(torch.cat(found, 1) * STEEPNESS) / 2
 
 
 def _filters(rng: np.random.Generator, c_in: int, c_out: int, kernel: int) -> Tensor:

@@ -41,23 +41,27 @@ def recipe_of(game: Game, source: Source, plan: Plan) -> str:
     return digest([game.name(), game.settings(), asdict(source.shape), source.fingerprint, asked])
 
 
-def train(game: Game, source: Source, run: Run, plan: Plan, screen: Screen | None = None) -> None:
+def train(
+    game: Game, source: Source, run: Run, plan: Plan, screen: Screen | None = None, about: dict | None = None
+) -> None:
     """Trains `game` on `source` in the folder of `run`, by `plan`. A run that was stopped goes on where it stood.
 
-    What the plan leaves open comes from the game's own plan. Raises Refusal if the game does not play on such data,
+    What the plan leaves open comes from the game's own plan; `about` goes into run.json as it is. Raises Refusal if the game does not play on such data,
     if the folder holds another recipe's run, or if the losses are no longer finite; Interrupted, with all saved,
     after Ctrl-C or SIGTERM.
     """
     if not issubclass(source.holds, game.plays_on):
         raise Refusal(f"{game.name()} plays on {game.plays_on.called}; {source.name} holds {source.holds.called}.")
     with run.locked(), _signals() as stopped:
-        Training(game, source, run, plan, screen or Silent()).play(stopped)
+        Training(game, source, run, plan, screen or Silent(), about).play(stopped)
 
 
 class Training:
     """One run: the match, the averaged generator, the judges, and the times at which each has its turn."""
 
-    def __init__(self, game: Game, source: Source, run: Run, plan: Plan, screen: Screen):
+    def __init__(
+        self, game: Game, source: Source, run: Run, plan: Plan, screen: Screen, about: dict | None = None
+    ):
         self.source, self.run, self.screen = source, run, screen
         recipe = recipe_of(game, source, plan)
         if (run.path / "run.json").is_file() and run.info.get("recipe") != recipe:
@@ -75,10 +79,10 @@ class Training:
             plan.grid or math.ceil(total / 40),
             plan.save or math.ceil(total / 8),
         )
-        self._write_info(game, recipe, total)
-        self._began = self._saved = time.monotonic()
-        self._before = 0.0  # seconds of play before this start
+        self._write_info(game, recipe, total, about or {})
         self.panel = self._panel()
+        self._began = self._saved = time.monotonic()
+        self._before = 0.0  # seconds of play before this start, less those of scoring since
 
     def play(self, stopped: threading.Event) -> None:
         """From where the run stands to the end of its clock."""
@@ -151,8 +155,10 @@ class Training:
         generator = self.average.caught_up()
         generator.save(path, images)
         if self.panel is not None:
+            begin = time.monotonic()
             with self.screen.busy("scoring"):
                 scores = self.panel.score(generator.sample(self.panel.n, seed=self.plan.seed + 1))
+            self._before -= time.monotonic() - begin
             self.run.append("metrics.jsonl", {"images": images, "snapshot": path.name, **scores})
             self.screen.score(scores)
         best = self._best(path.name)
@@ -203,7 +209,7 @@ class Training:
 
     @property
     def seconds(self) -> float:
-        """Seconds of play since the run began, those before a stop included."""
+        """Seconds of play since the run began, those before a stop included and those of scoring left out."""
         return self._before + time.monotonic() - self._began
 
     def _total(self, game: Game) -> int:
@@ -228,7 +234,7 @@ class Training:
             match.play_round()
         return (match.clock.images - before) / (time.monotonic() - begin)
 
-    def _write_info(self, game: Game, recipe: str, total: int) -> None:
+    def _write_info(self, game: Game, recipe: str, total: int, about: dict) -> None:
         if (self.run.path / "run.json").is_file():
             return
         plan = asdict(self.plan) | {"log": self.log, "grid": self.grid, "save": self.save}
@@ -247,6 +253,7 @@ class Training:
                 "versions": versions(),
                 "machine": describe(),
                 "finished": False,
+                **about,
             }
         )
 
