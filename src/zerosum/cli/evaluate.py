@@ -79,7 +79,7 @@ def evaluate(options: Options) -> dict:
 def table(scores: dict) -> str:
     """The scores as lines of text, and the verdict."""
     reference = scores["reference"]
-    row = "{:<25}{:>10}  {:<22}{:>9}{:>14}".format
+    row = "{:<25}{:>10}  {:<26}{:>12}{:>14}".format
     lines = [
         f"{scores['n']} pictures against {reference['n']} real ones; floor: {reference['floor']}",
         "",

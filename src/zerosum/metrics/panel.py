@@ -72,6 +72,9 @@ class Panel:
         self.source, self.seed = source, seed
         heldout = source.heldout()
         self.heldout = heldout if heldout is not None and len(heldout) >= SMALLEST else None
+        for judge in judges:
+            if judge not in SCORE_OF:
+                raise Refusal(f"no judge '{judge}'{nearest(judge, SCORE_OF)}")
         self.eyes: dict[str, Eyes] = {SCORE_OF[judge]: _eyes(judge, device) for judge in judges}
         self.eyes["coverage"] = Thumbnails()
         self.known = self._known()
@@ -186,8 +189,6 @@ def _bar(baseline: Kid) -> float:
 
 
 def _eyes(judge: Judge, device: str) -> Eyes:
-    if judge not in SCORE_OF:
-        raise Refusal(f"no judge '{judge}'{nearest(judge, SCORE_OF)}")
     return RandomConv().to(device) if judge == "random" else efficientnet.load(device=device)
 
 
