@@ -29,7 +29,10 @@ class Blobs:
         self._heldout = seed
         random = np.random.default_rng(seed)
         rows, columns = np.indices((self.shape.height, self.shape.width))[:, None]
-        at = random.uniform(0.2, 0.8, (2, count, 1, 1)) * np.array([self.shape.height, self.shape.width])[:, None, None, None]
+        at = (
+            random.uniform(0.2, 0.8, (2, count, 1, 1))
+            * np.array([self.shape.height, self.shape.width])[:, None, None, None]
+        )
         soft = np.exp(-((rows - at[0]) ** 2 + (columns - at[1]) ** 2) / 40)
         tint = random.uniform(0, 255, (count, 1, 1, self.shape.channels))
         self.pixels = (soft[..., None] * tint).astype(np.uint8)

@@ -70,7 +70,9 @@ def test_a_game_takes_only_networks_from_another() -> None:
                     for c in ast.parse(other.read_text(encoding="utf-8")).body
                     if isinstance(c, ast.ClassDef) and any(isinstance(b, ast.Name) and b.id == "Game" for b in c.bases)
                 ]
-                assert not names & {*games, "Config"}, f"{path.name} takes {names & {*games, 'Config'}} from {other.name}"
+                assert not names & {*games, "Config"}, (
+                    f"{path.name} takes {names & {*games, 'Config'}} from {other.name}"
+                )
 
 
 def test_the_trainer_knows_no_game() -> None:

@@ -12,8 +12,8 @@ import torch
 
 from tests.conftest import Blobs
 from zerosum.core.game import Game
+from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
-from zerosum.train.machine import choose
 from zerosum.train.match import Match
 
 ROOT = Path(__file__).parents[1]

@@ -36,7 +36,8 @@ def train(
 
     `settings` are the game's own (`zerosum train GAME --help` lists them); `plan` holds all else. Without `run`, an
     unfinished run of the same recipe under `runs` goes on, or a new numbered one begins. A finished run is left as it
-    is. `about` is kept in run.json (the command line notes itself there). Returns the run: `run.best` is its best snapshot, `run.path / "report.html"` its report.
+    is. `about` is kept in run.json (the command line notes itself there). Returns the run: `run.best` is its best
+    snapshot, `run.path / "report.html"` its report.
     Raises Refusal where it cannot train (see `trainer.train`), and Interrupted if it was stopped with all saved.
     """
     plan = plan or Plan()

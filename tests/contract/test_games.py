@@ -15,10 +15,10 @@ from zerosum.core import catalog, checkpoint
 from zerosum.core.batch import DataShape, Images
 from zerosum.core.game import Game
 from zerosum.core.generator import Judges, Samples, load
+from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.train import trainer
-from zerosum.train.machine import choose
 from zerosum.train.match import Match
 
 BATCH = 8

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from zerosum.core.batch import DataShape, Images
 from zerosum.core.game import Clock
-from zerosum.games.dcgan import DCGAN, Config
+from zerosum.games.dcgan import DCGAN, Settings
 
 
 class Fixed(nn.Module):
@@ -27,7 +27,7 @@ class Fixed(nn.Module):
 
 
 def dcgan(network: str, *logits: float) -> tuple[DCGAN, Images]:
-    game = DCGAN(Config(network=network, z=4, width=2), DataShape(32, 32, 3))  # type: ignore[arg-type]
+    game = DCGAN(Settings(network=network, z=4, width=2), DataShape(32, 32, 3))  # type: ignore[arg-type]
     game.D = Fixed(*logits)  # type: ignore[assignment]
     return game, Images(torch.zeros(2, 3, 32, 32))
 
@@ -37,12 +37,12 @@ def count(net: nn.Module) -> int:
 
 
 def test_the_tutorials_networks_have_its_parameters() -> None:
-    game = DCGAN(Config(network="keras"), DataShape(64, 64, 3))
+    game = DCGAN(Settings(network="keras"), DataShape(64, 64, 3))
     assert (count(game.G), count(game.D)) == (7_914_499, 1_235_969)
 
 
 def test_the_tutorials_valid_convolutions_leave_30_13_5() -> None:
-    game = DCGAN(Config(network="keras"), DataShape(64, 64, 3))
+    game = DCGAN(Settings(network="keras"), DataShape(64, 64, 3))
     x, sizes = torch.zeros(1, 3, 64, 64), []
     for layer in game.D:
         x = layer(x)
@@ -52,7 +52,7 @@ def test_the_tutorials_valid_convolutions_leave_30_13_5() -> None:
 
 
 def test_the_papers_networks_have_its_maps() -> None:
-    game = DCGAN(Config(), DataShape(64, 64, 3))
+    game = DCGAN(Settings(), DataShape(64, 64, 3))
     x, maps = torch.zeros(2, 100), []
     for layer in game.G:
         x = layer(x)
@@ -86,7 +86,7 @@ def test_the_tutorials_labels_are_soft(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_tutorials_round_draws_once_and_moves_three_times() -> None:
-    game = DCGAN(Config(network="keras"), DataShape(64, 64, 3))
+    game = DCGAN(Settings(network="keras"), DataShape(64, 64, 3))
     assert [turn.players for turn in game.turns()] == ["D", "D", "G"]
     assert [turn.draws for turn in game.turns()] == [True, False, False]
     plan = game.plan()
@@ -94,13 +94,13 @@ def test_the_tutorials_round_draws_once_and_moves_three_times() -> None:
 
 
 def test_weights_begin_as_the_paper_says() -> None:
-    game = DCGAN(Config(), DataShape(64, 64, 3))
+    game = DCGAN(Settings(), DataShape(64, 64, 3))
     weights = torch.cat([p.detach().flatten() for p in game.G.parameters() if p.dim() == 4])
     assert float(weights.std()) == pytest.approx(0.02, rel=0.01)
     assert abs(float(weights.mean())) < 1e-4
 
 
 def test_the_tutorials_even_kernel_is_padded_at_the_end() -> None:
-    game = DCGAN(Config(network="keras"), DataShape(64, 64, 3))
+    game = DCGAN(Settings(network="keras"), DataShape(64, 64, 3))
     pad = next(layer for layer in game.G if isinstance(layer, nn.ZeroPad2d))
     assert tuple(pad.padding) == (3, 4, 3, 4)  # 8 - 1 = 7 = 3 + 4

@@ -10,12 +10,12 @@ from torch import nn
 
 from zerosum.core.batch import DataShape, Images
 from zerosum.core.game import Clock
-from zerosum.games.house import Config, House
+from zerosum.games.house import House, Settings
 
 
 def house(**settings: float) -> House:
     torch.manual_seed(0)
-    return House(Config(z=4, width=2, **settings), DataShape(32, 32, 3))  # type: ignore[arg-type]
+    return House(Settings(z=4, width=2, **settings), DataShape(32, 32, 3))  # type: ignore[arg-type]
 
 
 def linear_judge(weight: float) -> nn.Module:

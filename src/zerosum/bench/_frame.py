@@ -74,7 +74,7 @@ def run_bench(row: str, budget: Budget, seeds: Sequence[int]) -> dict:
     """Runs one row's bench and returns its record, the JSON of DESIGN.md. Raises Refusal for an unknown row."""
     if row not in rows():
         raise Refusal(f"no bench '{row}'{nearest(row, rows())}")
-    from zerosum.train.machine import describe, versions
+    from zerosum.core.machine import describe, versions
 
     bench: Callable[[Budget, Sequence[int]], list[Measure]] = importlib.import_module(f"zerosum.bench.{row}").bench
     begin = time.monotonic()

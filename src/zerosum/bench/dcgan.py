@@ -10,12 +10,12 @@ from zerosum import api
 from zerosum.bench._frame import Budget, Measure, cached_run, measure
 from zerosum.core.batch import Source
 from zerosum.core.generator import load
+from zerosum.core.machine import choose
 from zerosum.core.pictures import save_png
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
 from zerosum.metrics.panel import Panel
-from zerosum.train.machine import choose
 from zerosum.train.match import Match
 
 GRID = Path("docs/img/dcgan-avatars.png")
@@ -59,7 +59,7 @@ def _against_gaussian(scores: Sequence[dict]) -> list[Measure]:
 
 
 def _keras_hours(source: Source, iterations: int, batch: int) -> float:
-    """Plays the tutorial's first iterations, exactly at its batch of 128, and extrapolates to its 1,280,000 pictures."""
+    """Plays the tutorial's first iterations and extrapolates to its 1,280,000 pictures; exact with a batch of 128."""
     game = api.build("dcgan", source, {"network": "keras"}, seed=0)
     plan = Plan(batch=batch, micro=batch).over(game.plan())
     assert plan.images is not None

@@ -14,13 +14,13 @@ from torch.optim import Adam
 
 from zerosum import api
 from zerosum.bench._frame import Budget, Measure, measure
-from zerosum.core.batch import DataShape, Images, Source
+from zerosum.core.batch import Images, Source
 from zerosum.core.game import Clock
+from zerosum.core.machine import choose, cpu_features
 from zerosum.core.plan import Plan
 from zerosum.data.avatars import avatars
 from zerosum.games.dcgan import DCGAN
 from zerosum.train.average import Average
-from zerosum.train.machine import choose, cpu_features
 from zerosum.train.match import Match
 
 BATCH = 64
@@ -38,7 +38,13 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     why = "" if amx else "the figure is set for AMX, which this processor lacks"
     return [
         measure(
-            "speed", "ratio", [statistics.median(ratios)], baseline=1.0, baseline_name="plain loop", applies=amx, note=why
+            "speed",
+            "ratio",
+            [statistics.median(ratios)],
+            baseline=1.0,
+            baseline_name="plain loop",
+            applies=amx,
+            note=why,
         ),
         measure("speed", "overhead", [statistics.median(overheads)], baseline=0.0, baseline_name="bare step"),
         measure("speed", "help_seconds", [statistics.median(_help_seconds(repeats))]),
@@ -67,33 +73,15 @@ def _help_seconds(repeats: int) -> list[float]:
     return [_seconds(ask, 1) for _ in range(repeats)]
 
 
-def _game(shape: DataShape) -> DCGAN:
-    game = api.build("dcgan", _Shaped(shape), {}, seed=0)
+def _game(source: Source) -> DCGAN:
+    game = api.build("dcgan", source, {}, seed=0)
     assert isinstance(game, DCGAN)
     return game
 
 
-class _Shaped:
-    """A source in name only: what a game needs to be built."""
-
-    name, holds, fingerprint = "none", Images, ""
-
-    def __init__(self, shape: DataShape):
-        self.shape = shape
-
-    def __len__(self) -> int:
-        return 0
-
-    def batch(self, indices: object) -> Images:
-        raise NotImplementedError
-
-    def heldout(self) -> None:
-        return None
-
-
 def plain_step(source: Source) -> Callable[[], None]:
     """Radford's networks, float32, default layout, one fake batch for both losses, as tutorials write it."""
-    game = _game(source.shape)
+    game = _game(source)
     G, D = game.G, game.D
     toward = nn.BCEWithLogitsLoss()
     G_adam, D_adam = Adam(G.parameters(), 2e-4, (0.5, 0.999)), Adam(D.parameters(), 2e-4, (0.5, 0.999))
@@ -116,7 +104,7 @@ def plain_step(source: Source) -> Callable[[], None]:
 
 def our_step(source: Source) -> Callable[[], None]:
     """One round as the trainer plays it, with the averaged generator."""
-    game = _game(source.shape)
+    game = _game(source)
     plan = Plan(batch=BATCH, micro=BATCH, order="epochs")
     match = Match(game, source, plan, choose(plan), total=10**9)
     average = Average(game.generator(), 0.1)
@@ -130,8 +118,8 @@ def our_step(source: Source) -> Callable[[], None]:
 
 def bare_step(source: Source) -> Callable[[], None]:
     """The same arithmetic with nothing around it: fixed pictures, no keys, no notes, no average."""
-    game, machine = _game(source.shape), choose(Plan())
-    game.to(memory_format=machine.memory_format)
+    game, machine = _game(source), choose(Plan())
+    machine.take(game)
     batch = source.batch(torch.arange(BATCH).numpy()).to("cpu", machine.memory_format)
     adams = {name: player.optimizer(player.parameters()) for name, player in game.players().items()}
     clock = Clock(total=1)

@@ -31,8 +31,8 @@ def examine() -> dict:
     import torch
 
     from zerosum.core.files import cache_dir
+    from zerosum.core.machine import choose, describe, versions
     from zerosum.core.plan import Plan
-    from zerosum.train.machine import choose, describe, versions
 
     machine = choose(Plan())
     cache = cache_dir()

@@ -26,7 +26,9 @@ class Options:
     """How long, how much at once, how often it reports."""
     resolution: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N [N]")] = (64,)
     """Pixels a side; two numbers for height and width."""
-    run: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: numbered, under --runs)")] = None
+    run: Annotated[
+        Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: numbered, under --runs)")
+    ] = None
     """The run's folder; a stopped run in it goes on."""
     runs: Path = Path("runs")
     """Where runs are kept."""
@@ -40,7 +42,7 @@ def main(argv: list[str]) -> None:
     description = _about(name, named=name == (argv[0] if argv else None))
     if name == catalog.DEFAULT and rest is argv and not {"-h", "--help"}.isdisjoint(argv):
         parse(Options, argv, "train [GAME]", description)
-    options = parse(_with_settings(name), rest, f"train {name}", description)
+    options: Any = parse(_with_settings(name), rest, f"train {name}", description)
     _train(name, options, ["zerosum", "train", *argv])
 
 
@@ -48,7 +50,9 @@ def _about(name: str, named: bool) -> str:
     if named:
         return catalog.game(name).__doc__ or ""
     games = "\n".join(f"  {game:<10} {catalog.summary(game)}" for game in catalog.names())
-    return f"Train on pictures. Without GAME, {catalog.DEFAULT} plays.\n\nGames (`train GAME --help`: settings):\n{games}"
+    return (
+        f"Train on pictures. Without GAME, {catalog.DEFAULT} plays.\n\nGames (`train GAME --help`: settings):\n{games}"
+    )
 
 
 def _with_settings(name: str) -> type:

@@ -38,7 +38,7 @@ class DataShape:
 
 
 class Batch:
-    """Some examples drawn together. A subclass is a frozen dataclass whose fields are tensors of equal length, or None."""
+    """Some examples drawn together. A subclass is a frozen dataclass of tensors of equal length, or None."""
 
     called: ClassVar[str] = "examples"
 

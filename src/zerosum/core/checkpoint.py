@@ -62,7 +62,7 @@ def complete(parent: Path) -> list[Path]:
 
 def newest(parent: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest undamaged checkpoint under `parent`, if any, and a sentence on each damaged one passed over."""
-    passed_over = []
+    passed_over: list[str] = []
     for path in reversed(complete(parent)):
         fault = _fault(path)
         if fault is None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 def cache_dir(*parts: str) -> Path:
     """A folder of the cache, made if it is missing: `ZEROSUM_CACHE`, else the platform's own place for caches."""
     root = os.environ.get("ZEROSUM_CACHE") or platformdirs.user_cache_dir("zerosum")

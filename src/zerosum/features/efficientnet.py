@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from zerosum.core import packages
 from zerosum.core.errors import Refusal
 from zerosum.core.files import cache_dir, save_tensors, sha256
+from zerosum.core.machine import has_bf16
 from zerosum.features.rgb import to_rgb
 
 SIZE = 128
@@ -128,20 +129,9 @@ def load(path: str | Path | None = None, device: str = "cpu", bf16: bool | None 
     kept = cache_dir("weights") / f"efficientnet-lite0-folded-{digest}.safetensors"
     if not kept.is_file():
         save_tensors(kept, _converted(source))
-    net = EfficientNet(digest, has_bf16(device) if bf16 is None else bf16)
+    net = EfficientNet(digest, has_bf16(torch.device(device)) if bf16 is None else bf16)
     net.load_state_dict(load_file(kept))
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last).to(device)  # type: ignore[call-overload]
-
-
-def has_bf16(device: str) -> bool:
-    """Whether `device` multiplies bfloat16 faster than float32: AMX or AVX512-BF16, CUDA from Ampere on."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    try:
-        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
-    except OSError:
-        return False
-    return torch.device(device).type == "cpu" and not flags.isdisjoint({"amx_bf16", "avx512_bf16"})
 
 
 def _converted(path: Path) -> dict[str, Tensor]:

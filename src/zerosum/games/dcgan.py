@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -23,7 +24,7 @@ from zerosum.losses.adversarial import says_fake, says_real
 
 
 @dataclass(frozen=True)
-class Config:
+class Settings:
     """Settings of dcgan."""
 
     network: Literal["radford", "keras"] = "radford"
@@ -45,10 +46,10 @@ class DCGAN(Game):
     z is normal where the paper's is uniform, and a batch has 64 pictures for its 128: twice the steps in the time.
     """
 
-    Config = Config
-    tiny = Config(z=8, width=4)
+    Config = Settings
+    tiny = Settings(z=8, width=4)
 
-    def __init__(self, config: Config, shape: DataShape):
+    def __init__(self, config: Settings, shape: DataShape):
         super().__init__(config, shape)
         build = {"radford": radford, "keras": keras}[config.network]
         self.G, self.D = build(config, shape)
@@ -122,7 +123,7 @@ def noise_like(logits: Tensor) -> Tensor:
     return 0.2 * torch.rand(logits.shape, device=logits.device)
 
 
-def radford(config: Config, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
+def radford(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
     """G and D of figure 1 and section 3: strided convolutions, batch norm save at D's input and G's output.
 
     Other sizes than 64 x 64 take more or fewer doublings from the smallest map of at least 4 pixels a side.
@@ -135,7 +136,7 @@ def radford(config: Config, shape: DataShape) -> tuple[nn.Sequential, nn.Sequent
         up += [nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False), *normed(narrow, nn.ReLU())]
     up += [nn.ConvTranspose2d(widths[0], shape.channels, 4, 2, 1), Crop(shape.height, shape.width), nn.Tanh()]
     down: list[nn.Module] = [nn.Conv2d(shape.channels, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)]
-    for narrow, wide in zip(widths[:-1], widths[1:], strict=True):
+    for narrow, wide in pairwise(widths):
         down += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), *normed(wide, nn.LeakyReLU(0.2))]
     h, w = halved(shape.height, times), halved(shape.width, times)
     down += [nn.Flatten(), nn.Linear(top * h * w, 1)]
@@ -153,11 +154,12 @@ def normal_weights(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1, 0.02)
-    if getattr(module, "bias", None) is not None:
-        nn.init.zeros_(module.bias)
+    for name, parameter in module.named_parameters(recurse=False):
+        if name == "bias":
+            nn.init.zeros_(parameter)
 
 
-def keras(config: Config, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
+def keras(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
     """The animated-faces tutorial's networks: 7,914,499 and 1,235,969 parameters at 64 x 64 x 3.
 
     "Same" padding of an even kernel puts the odd row and column at the end, as Keras does.
@@ -189,4 +191,4 @@ def glorot_weights(module: nn.Module) -> None:
     """Glorot's uniform weights and zero biases, Keras's defaults."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
+        nn.init.zeros_(module.get_parameter("bias"))

@@ -19,7 +19,7 @@ from zerosum.losses.penalties import gradient_square
 
 
 @dataclass(frozen=True)
-class Config:
+class Settings:
     """Settings of house."""
 
     z: int = 128
@@ -43,10 +43,10 @@ class House(Game):
     arXiv 1912.04958, appendix B), is what holds it back. Non-saturating loss (Goodfellow et al. 2014, arXiv 1406.2661).
     """
 
-    Config = Config
-    tiny = Config(z=8, width=4, lazy=2)
+    Config = Settings
+    tiny = Settings(z=8, width=4, lazy=2)
 
-    def __init__(self, config: Config, shape: DataShape):
+    def __init__(self, config: Settings, shape: DataShape):
         super().__init__(config, shape)
         times, _, _ = doublings(shape)
         widths = [config.width * min(8, 2**i) for i in range(times)]  # fine to coarse
@@ -116,5 +116,5 @@ def discriminator(widths: list[int], shape: DataShape) -> nn.Sequential:
     for layer in layers:
         if isinstance(layer, nn.Linear | nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, 0.2)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.get_parameter("bias"))
     return nn.Sequential(*layers)

@@ -61,6 +61,6 @@ def _averaged(generator: Generator) -> dict[str, torch.Tensor]:
     """The parameters and running statistics outside the judge, by name."""
     found = {name: p.data for name, p in generator.named_parameters()}
     for name, module in generator.named_modules():
-        if isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is not None:
-            found |= {f"{name}.running_mean": module.running_mean, f"{name}.running_var": module.running_var}
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            found |= {f"{name}.{key}": value for key, value in module.named_buffers() if value.is_floating_point()}
     return {name: tensor for name, tensor in found.items() if not name.startswith("judge.")}

@@ -11,8 +11,8 @@ from torch.optim import Optimizer
 
 from zerosum.core.batch import Batch, Source
 from zerosum.core.game import Clock, Game, Moves, Turn
+from zerosum.core.machine import Machine
 from zerosum.core.plan import Plan
-from zerosum.train.machine import Machine
 
 _ORDER, _NOISE = 0, 1  # two streams of random numbers that never meet
 
@@ -51,9 +51,10 @@ class Match:
     """
 
     def __init__(self, game: Game, source: Source, plan: Plan, machine: Machine, total: int):
-        assert plan.batch and plan.micro
+        assert plan.batch is not None
+        assert plan.micro is not None
         self.batch, self.micro = plan.batch, plan.micro
-        self.game = game.to(machine.device).to(memory_format=machine.memory_format).train()
+        self.game = machine.take(game).train()
         self.source, self.plan, self.machine = source, plan, machine
         self.clock = Clock(total=total)
         self.order = Order(len(source), plan.seed, plan.order == "replacement")

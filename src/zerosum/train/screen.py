@@ -94,7 +94,8 @@ class Bar:
             self._said = now
             rate = (images - self._done) / max(now - self._began, 1e-9)
             left = (self._total - images) / max(rate, 1e-9)
-            self.say(f"{images:,} of {self._total:,} images, {rate:.0f} a second, {left:.0f} s left  {self._notes}  {self._scores}")
+            done = f"{images:,} of {self._total:,} images, {rate:.0f} a second, {left:.0f} s left"
+            self.say("  ".join(part for part in (done, self._notes, self._scores) if part))
 
     def note(self, notes: Mapping[str, float]) -> None:
         self._notes = "  ".join(f"{name} {value:.2f}" for name, value in list(notes.items())[:4])

@@ -20,12 +20,12 @@ from zerosum.core.errors import Interrupted, Refusal
 from zerosum.core.files import digest, written
 from zerosum.core.game import Game
 from zerosum.core.generator import Samples
+from zerosum.core.machine import choose, describe, versions
 from zerosum.core.pictures import grid, save_png, to_uint8
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.metrics.panel import Panel
 from zerosum.train.average import Average
-from zerosum.train.machine import choose, describe, versions
 from zerosum.train.match import Match
 from zerosum.train.screen import Screen, Silent
 
@@ -36,7 +36,19 @@ DEFAULTS = Plan(minutes=10, batch=64, order="epochs", average=0.1, score=500, ke
 
 def recipe_of(game: Game, source: Source, plan: Plan) -> str:
     """A hash of all that decides a run's result: game, config, data, and those parts of the plan that count."""
-    decisive = ("minutes", "images", "batch", "micro", "order", "average", "seed", "precision", "layout", "save", "score")
+    decisive = (
+        "minutes",
+        "images",
+        "batch",
+        "micro",
+        "order",
+        "average",
+        "seed",
+        "precision",
+        "layout",
+        "save",
+        "score",
+    )
     asked = {name: getattr(plan, name) for name in decisive}
     return digest([game.name(), game.settings(), asdict(source.shape), source.fingerprint, asked])
 
@@ -46,9 +58,9 @@ def train(
 ) -> None:
     """Trains `game` on `source` in the folder of `run`, by `plan`. A run that was stopped goes on where it stood.
 
-    What the plan leaves open comes from the game's own plan; `about` goes into run.json as it is. Raises Refusal if the game does not play on such data,
-    if the folder holds another recipe's run, or if the losses are no longer finite; Interrupted, with all saved,
-    after Ctrl-C or SIGTERM.
+    What the plan leaves open comes from the game's own plan; `about` goes into run.json as it is. Raises Refusal if
+    the game does not play on such data, if the folder holds another recipe's run, or if the losses are no longer
+    finite; Interrupted, with all saved, after Ctrl-C or SIGTERM.
     """
     if not issubclass(source.holds, game.plays_on):
         raise Refusal(f"{game.name()} plays on {game.plays_on.called}; {source.name} holds {source.holds.called}.")
@@ -59,9 +71,7 @@ def train(
 class Training:
     """One run: the match, the averaged generator, the judges, and the times at which each has its turn."""
 
-    def __init__(
-        self, game: Game, source: Source, run: Run, plan: Plan, screen: Screen, about: dict | None = None
-    ):
+    def __init__(self, game: Game, source: Source, run: Run, plan: Plan, screen: Screen, about: dict | None = None):
         self.source, self.run, self.screen = source, run, screen
         recipe = recipe_of(game, source, plan)
         if (run.path / "run.json").is_file() and run.info.get("recipe") != recipe:
@@ -180,7 +190,7 @@ class Training:
             return None
         with self.screen.busy("preparing the judges"):
             try:
-                return Panel(self.source, n=self.plan.score)
+                return Panel(self.source, n=self.plan.score or 0)
             except Refusal as refusal:
                 self.screen.say(f"not scored while it trains: {refusal}")
                 return None

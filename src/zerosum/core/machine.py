@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from zerosum.core.errors import Refusal
 from zerosum.core.plan import Plan
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,10 @@ class Machine:
     device: torch.device
     dtype: torch.dtype  # of autocast; float32 for none
     memory_format: torch.memory_format
+
+    def take(self, net: Net) -> Net:
+        """The network, on the device and in the layout."""
+        return net.to(self.device).to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
     def autocast(self) -> torch.autocast:
         """The context in which losses are computed."""
