@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,6 +70,7 @@ def _train(name: str, options: Any, command: list[str]) -> None:
 
     resolution = options.resolution[0] if len(options.resolution) == 1 else tuple(options.resolution)
     source = open_data(options.data, resolution, progress=not options.json)
+    _say_what_was_refused(source.refused)
     run = api.train(
         name,
         source,
@@ -86,3 +88,11 @@ def _train(name: str, options: Any, command: list[str]) -> None:
         return
     print(f"\nDone. {scores['verdict']['text'] if scores else ''}", file=sys.stderr)
     print(f"Report:    {report}\nTry next:  zerosum sample {run.path} -n 64 -o grid.png")
+
+
+def _say_what_was_refused(refused: Sequence[tuple[str, str]], most: int = 10) -> None:
+    """Names the files that were passed over, on stderr."""
+    for name, reason in refused[:most]:
+        print(f"passed over: {name}: {reason}", file=sys.stderr)
+    if len(refused) > most:
+        print(f"... and {len(refused) - most} more", file=sys.stderr)

@@ -38,7 +38,7 @@ class House(Game):
     """Zerosum's default: slim strided convolutions, small batches, lazy R1. Zerosum, 2026.
 
     What minutes on two cores can pay for. DCGAN's trunk (Radford et al. 2016, arXiv 1511.06434) at half the width and
-    half the batch: about six times the steps in the same time, which in short runs counts for more than width. The
+    half the batch: about five times the steps in the same time, which in short runs counts for more than width. The
     discriminator has no norms, so that R1 (Mescheder et al. 2018, arXiv 1801.04406), taken lazily (Karras et al. 2020,
     arXiv 1912.04958, appendix B), is what holds it back. Non-saturating loss (Goodfellow et al. 2014, arXiv 1406.2661).
     """

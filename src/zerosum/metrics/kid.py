@@ -46,12 +46,12 @@ def kid(x: Tensor, y: Tensor) -> Kid:
     return Kid(value.item(), (value - margin).item(), (value + margin).item())
 
 
-def enough(n: int, score: str) -> None:
+def enough(n: int, what: str) -> None:
     """Raises Refusal if n pictures are too few for a score with an interval that means anything."""
     if n < SMALLEST:
         raise Refusal(
-            f"{score} of {n} pictures says nothing: its interval would be wider than any difference worth knowing. "
-            f"Wanted at least {SMALLEST} on each side, better 1,000."
+            f"{what}: {n} pictures are too few for a score; its interval would be wider than any difference worth "
+            f"knowing. Wanted at least {SMALLEST} on each side, better 1,000."
         )
 
 

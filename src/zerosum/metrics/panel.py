@@ -68,7 +68,7 @@ class Panel:
         if not issubclass(source.holds, Images):
             raise Refusal(f"the judges look at pictures; {source.name} holds {source.holds.called}.")
         self.n = min(n, len(source))
-        enough(self.n, f"{source.name} ({len(source)} pictures, n = {n})")
+        enough(self.n, f"{source.name} ({len(source)} pictures)" if n > len(source) else source.name)
         self.source, self.seed = source, seed
         heldout = source.heldout()
         self.heldout = heldout if heldout is not None and len(heldout) >= SMALLEST else None

@@ -230,24 +230,24 @@ def _score_panel(axes: Axes, points: list[tuple[int, dict]], theme: Theme) -> No
     newest = points[-1][1]
     lines = {"real pictures": newest.get("floor", newest.get("ceiling")), "PCA-Gaussian": newest.get("pca_gaussian")}
     known = {label: y for label, y in lines.items() if y is not None and np.isfinite(y)}
-    _limit_scores(axes, np.array([*value, *low, *high, *known.values()], float))
+    _limit_scores(axes, value, np.array([*low, *high, *known.values()], float))
     axes.margins(x=0.06)
+    left = {label: _nearer_at_end(axes, value, y) for label, y in known.items()}
+    if len(known) == 2 and abs(np.subtract(*known.values())) < 0.1 * np.ptp(axes.get_ylim()):
+        left["PCA-Gaussian"] = not left["real pictures"]  # two lines so close would write over one another
     for label, y in known.items():
-        colour = theme.muted if label == "real pictures" else theme.second
-        _reference(axes, y, label, colour, left=_nearer_at_end(axes, value, y))
+        _reference(axes, y, label, theme.muted if label == "real pictures" else theme.second, left[label])
 
 
-def _limit_scores(axes: Axes, values: np.ndarray) -> None:
-    values = values[np.isfinite(values)]
-    if not len(values):
+def _limit_scores(axes: Axes, value: np.ndarray, beside: np.ndarray) -> None:
+    """From 0 to all that is shown; a first score far off runs out of the panel, as it would flatten all the rest."""
+    beside = beside[np.isfinite(beside)]
+    known = np.array([*value[np.isfinite(value)], *beside])
+    if not len(known):
         return
-    if values.min() > 0 and values.max() > 30 * values.min():  # a first score far off would flatten all the rest
-        axes.set_yscale("log")
-        axes.set_ylim(values.min() / 1.5, values.max() * 1.8)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.minorticks_off()
-        return
-    axes.set_ylim(min(0.0, values.min() * 1.1), values.max() * 1.18 or 1.0)
+    late = value[len(value) // 2 :]
+    most = 3 * max([*late[np.isfinite(late)], *np.median(beside, keepdims=True)], default=np.inf)
+    axes.set_ylim(min(0.0, known.min() * 1.1), min(known.max() * 1.18, most) or 1.0)
 
 
 def _nearer_at_end(axes: Axes, value: np.ndarray, y: float) -> bool:

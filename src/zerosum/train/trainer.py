@@ -24,7 +24,7 @@ from zerosum.core.machine import choose, describe, versions
 from zerosum.core.pictures import grid, save_png, to_uint8
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
-from zerosum.metrics.panel import Panel
+from zerosum.metrics.panel import JUDGES, Panel
 from zerosum.train.average import Average
 from zerosum.train.match import Match
 from zerosum.train.screen import Screen, Silent
@@ -188,12 +188,19 @@ class Training:
         wanted = bool(self.plan.score) and issubclass(self.source.holds, Images)
         if not wanted or not isinstance(self.average.copy, Samples):
             return None
-        with self.screen.busy("preparing the judges"):
+        refusal = None
+        for judges in (JUDGES, ("random",)):  # without a network's weights, the untrained one judges alone
             try:
-                return Panel(self.source, n=self.plan.score or 0)
-            except Refusal as refusal:
-                self.screen.say(f"not scored while it trains: {refusal}")
-                return None
+                with self.screen.busy("preparing the judges"):
+                    panel = Panel(self.source, n=self.plan.score or 0, judges=judges)
+            except Refusal as error:
+                refusal = error
+                continue
+            if refusal is not None:
+                self.screen.say(f"judged by {' and '.join(judges)} alone: {refusal}")
+            return panel
+        self.screen.say(f"not judged while it trains: {refusal}")
+        return None
 
     def _checkpoint(self) -> None:
         clock = self.match.clock
