@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import snapshots
 from zerosum import cli
 from zerosum.core import catalog
 
@@ -67,3 +68,9 @@ def test_a_games_settings_are_in_its_help(capsys: pytest.CaptureFixture[str]) ->
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("zerosum 0.")
+
+
+@pytest.mark.parametrize("name", snapshots.COMMANDS)
+def test_it_prints_what_it_printed(name: str) -> None:
+    recorded = (snapshots.FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+    assert snapshots.printed(snapshots.COMMANDS[name]) == recorded, "meant? python -m tests.cli.snapshots"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from tests.conftest import Blobs
+from tests.contract import golden
 from zerosum import api
 from zerosum.core import catalog, checkpoint
 from zerosum.core.batch import DataShape, Images
@@ -153,3 +155,9 @@ def test_it_can_be_built_by_its_name(name: str, blobs: Blobs) -> None:
     built = api.build(name, blobs, dataclasses.asdict(game_type.tiny), seed=3)
     again = api.build(name, blobs, dataclasses.asdict(game_type.tiny), seed=3)
     assert all(torch.equal(a, b) for a, b in zip(built.parameters(), again.parameters(), strict=True))
+
+
+@every_game
+def test_its_first_losses_are_the_recorded_ones(name: str) -> None:
+    recorded = json.loads(golden.FILE.read_text(encoding="utf-8"))
+    assert golden.losses(name) == pytest.approx(recorded[name], rel=1e-3), "meant? python -m tests.contract.golden"

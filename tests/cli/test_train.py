@@ -1,0 +1,102 @@
+"""From a folder of pictures to a judged run, as a user goes, with networks so small that it takes seconds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zerosum as zs
+from tests.conftest import Blobs
+from zerosum import api, cli
+from zerosum.core.errors import Interrupted
+from zerosum.train import trainer
+from zerosum.train.screen import Silent
+
+SMALL = ["--resolution", "32", "--width", "2", "--z", "4", "--batch", "8", "--images", "64", "--json"]
+PLAN = zs.Plan(images=64, batch=8, score=0)
+SETTINGS = {"width": 2, "z": 4}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 60 pictures in two subfolders, and one that is none."""
+    folder = tmp_path_factory.mktemp("photos")
+    for number, pixels in enumerate(Blobs(60).pixels):
+        path = folder / ("left" if number % 2 else "right") / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    (folder / "left" / "broken.jpg").write_bytes(b"<html>")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on them."""
+    runs = tmp_path_factory.mktemp("runs")
+    assert cli.main(["train", "dcgan", str(photos), *SMALL, "--score", "50", "--runs", str(runs)]) == 0
+    return runs / f"00000-dcgan-{photos.name}"
+
+
+def test_the_run_holds_what_it_should(trained: Path) -> None:
+    for file in ("run.json", "log.jsonl", "times.jsonl", "metrics.jsonl", "reals.png", "best.safetensors"):
+        assert (trained / file).is_file(), file
+    for file in ("report.html", "evolution.png", "training.mp4", "losses.png", "fakes-000000000.png"):
+        assert (trained / file).is_file(), file
+    info = zs.Run.open(trained).info
+    assert info["finished"]
+    assert info["total"] == 64
+    assert info["shape"]["attributes"] == [{"name": "class", "classes": ["left", "right"]}]
+    scores = zs.Run.open(trained).metrics()[-1]
+    assert {"kid", "kid_random", "coverage", "verdict"} <= scores.keys()
+    assert {"value", "low", "high", "floor", "pca_gaussian"} <= scores["kid"].keys()
+
+
+def test_what_was_passed_over_is_said(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "dcgan", str(photos), *SMALL, "--score", "0", "--runs", str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert "broken.jpg" in captured.err
+    result = json.loads(captured.out)
+    assert Path(result["report"]).is_file()
+    assert result["scores"] is None
+
+
+def test_it_samples_evaluates_and_reports(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sample", str(trained), "-n", "4", "-o", str(tmp_path / "grid.png")]) == 0
+    assert (tmp_path / "grid.png").is_file()
+    assert cli.main(["report", str(trained)]) == 0
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(trained), "--n", "60", "--judges", "random", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 60
+
+
+def test_from_python(trained: Path) -> None:
+    generator = zs.load(zs.Run.open(trained).best)
+    assert generator.sample(5, seed=0).shape == (5, 32, 32, 3)
+    assert generator.sample(5, seed=0).dtype == np.uint8
+    assert generator.header.images == 64
+
+
+def test_the_same_command_finds_the_unfinished_run(tmp_path: Path) -> None:
+    source = Blobs(20)
+    run = zs.Run.numbered(tmp_path, "dcgan", "blobs")
+    training = trainer.Training(api.build("dcgan", source, SETTINGS, 0), source, run, PLAN, Silent())
+    stopped = trainer.threading.Event()
+    stopped.set()
+    with pytest.raises(Interrupted):
+        training.play(stopped)
+    again = zs.train("dcgan", source, settings=SETTINGS, plan=PLAN, runs=tmp_path, screen=Silent())
+    assert again.path == run.path
+    assert again.is_finished
+    other = zs.train("dcgan", source, settings=SETTINGS, plan=PLAN, runs=tmp_path, screen=Silent())
+    assert other.path.name == "00001-dcgan-blobs"
+
+
+def test_a_finished_run_by_name_is_left_as_it_is(trained: Path, photos: Path) -> None:
+    before = (trained / "log.jsonl").read_bytes()
+    assert cli.main(["train", "dcgan", str(photos), *SMALL, "--score", "50", "--run", str(trained)]) == 0
+    assert (trained / "log.jsonl").read_bytes() == before
+    assert cli.main(["train", "dcgan", str(photos), *SMALL, "--seed", "1", "--run", str(trained)]) == 1
