@@ -12,7 +12,20 @@ import pytest
 import zerosum
 
 ROOT = Path(zerosum.__file__).parent
-ALL = {"core", "features", "layers", "data", "losses", "metrics", "games", "train", "report", "bench", "cli", "latent"}
+ALL = {
+    "core",
+    "features",
+    "layers",
+    "data",
+    "losses",
+    "metrics",
+    "games",
+    "training",
+    "report",
+    "bench",
+    "cli",
+    "latent",
+}
 MAY = {
     "core": set(),
     "features": {"core"},
@@ -22,9 +35,9 @@ MAY = {
     "metrics": {"core", "features", "layers"},
     "latent": {"core", "features", "losses"},
     "games": {"core", "features", "layers", "losses"},
-    "train": {"core", "data", "metrics"},
+    "training": {"core", "data", "metrics"},
     "report": {"core", "metrics"},
-    "api": {"core", "report", "train"},
+    "api": {"core", "report", "training"},
     "bench": ALL | {"api"},
     "cli": ALL | {"api"},
     "__init__": {"api", "core", "data"},
@@ -77,10 +90,10 @@ def test_a_game_takes_only_networks_from_another() -> None:
 
 def test_the_trainer_knows_no_game() -> None:
     names = {p.stem for p in (ROOT / "games").glob("*.py")} - {"__init__"}
-    for path in (ROOT / "train").glob("*.py"):
+    for path in (ROOT / "training").glob("*.py"):
         words = {n.id.lower() for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Name)}
         assert not words & names, f"{path.name} names {words & names}"
-    assert len((ROOT / "train" / "trainer.py").read_text(encoding="utf-8").splitlines()) <= 350
+    assert len((ROOT / "training" / "trainer.py").read_text(encoding="utf-8").splitlines()) <= 350
 
 
 def test_no_pickle_and_no_unsafe_load() -> None:
@@ -96,3 +109,9 @@ def test_help_and_import_do_not_import_torch(statement: str) -> None:
     code = f"import sys; {statement}; assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_room_hides_a_public_name() -> None:
+    """`import zerosum.train.x` would put a module where the function `zerosum.train` should be."""
+    rooms = {p.stem for p in ROOT.iterdir() if p.is_dir() or p.suffix == ".py"}
+    assert not rooms & set(zerosum.__all__)

@@ -14,7 +14,7 @@ from tests.conftest import Blobs
 from zerosum.core.game import Game
 from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
-from zerosum.train.match import Match
+from zerosum.training.match import Match
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -15,8 +15,8 @@ from zerosum.core.game import Game
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.report.page import write_report
-from zerosum.train import trainer
-from zerosum.train.screen import Bar, Screen
+from zerosum.training import trainer
+from zerosum.training.screen import Bar, Screen
 
 
 def train(

@@ -13,8 +13,8 @@ import zerosum as zs
 from tests.conftest import Blobs
 from zerosum import api, cli
 from zerosum.core.errors import Interrupted
-from zerosum.train import trainer
-from zerosum.train.screen import Silent
+from zerosum.training import trainer
+from zerosum.training.screen import Silent
 
 SMALL = ["--resolution", "32", "--width", "2", "--z", "4", "--batch", "8", "--images", "64", "--json"]
 PLAN = zs.Plan(images=64, batch=8, score=0)

@@ -11,7 +11,7 @@ from tests.conftest import Blobs
 from zerosum.core import catalog
 from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
-from zerosum.train.match import Match
+from zerosum.training.match import Match
 
 FILE = Path(__file__).with_name("golden.json")
 

@@ -20,8 +20,8 @@ from zerosum.core.generator import Judges, Samples, load
 from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
-from zerosum.train import trainer
-from zerosum.train.match import Match
+from zerosum.training import trainer
+from zerosum.training.match import Match
 
 BATCH = 8
 PLAN = Plan(batch=BATCH, micro=BATCH // 2, order="epochs", precision="fp32", average=0.1, score=0)

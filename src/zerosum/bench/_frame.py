@@ -107,8 +107,8 @@ def save_record(record: dict) -> Path:
 def cached_run(game: str, source: Source, plan: Plan, settings: dict | None = None) -> Run:
     """The finished run of this recipe: from the cache, or trained now (and gone on with where it was stopped)."""
     from zerosum import api
-    from zerosum.train.screen import Bar
-    from zerosum.train.trainer import recipe_of
+    from zerosum.training.screen import Bar
+    from zerosum.training.trainer import recipe_of
 
     recipe = recipe_of(api.build(game, source, settings or {}, plan.seed), source, plan)
     folder = cache_dir("runs") / f"{game}-{recipe}"

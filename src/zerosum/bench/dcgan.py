@@ -16,7 +16,7 @@ from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
 from zerosum.metrics.panel import Panel
-from zerosum.train.match import Match
+from zerosum.training.match import Match
 
 GRID = Path("docs/img/dcgan-avatars.png")
 KERAS_ITERATIONS = {"smoke": 1, "quick": 1, "full": 100}

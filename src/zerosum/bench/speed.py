@@ -20,8 +20,8 @@ from zerosum.core.machine import choose, cpu_features
 from zerosum.core.plan import Plan
 from zerosum.data.avatars import avatars
 from zerosum.games.dcgan import DCGAN
-from zerosum.train.average import Average
-from zerosum.train.match import Match
+from zerosum.training.average import Average
+from zerosum.training.match import Match
 
 BATCH = 64
 

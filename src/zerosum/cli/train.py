@@ -66,7 +66,7 @@ def _with_settings(name: str) -> type:
 def _train(name: str, options: Any, command: list[str]) -> None:
     from zerosum import api
     from zerosum.data.catalog import open_data
-    from zerosum.train.screen import Bar, Silent
+    from zerosum.training.screen import Bar, Silent
 
     resolution = options.resolution[0] if len(options.resolution) == 1 else tuple(options.resolution)
     source = open_data(options.data, resolution, progress=not options.json)

@@ -25,9 +25,9 @@ from zerosum.core.pictures import grid, save_png, to_uint8
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.metrics.panel import JUDGES, Panel
-from zerosum.train.average import Average
-from zerosum.train.match import Match
-from zerosum.train.screen import Screen, Silent
+from zerosum.training.average import Average
+from zerosum.training.match import Match
+from zerosum.training.screen import Screen, Silent
 
 FACES = 36  # pictures in a grid of fixed noise
 CHECKPOINT_SECONDS = 180.0  # beside the checkpoints at each save

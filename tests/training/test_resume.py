@@ -20,15 +20,15 @@ from zerosum.core import checkpoint
 from zerosum.core.errors import Interrupted, Refusal
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
-from zerosum.train import trainer
-from zerosum.train.screen import Silent
+from zerosum.training import trainer
+from zerosum.training.screen import Silent
 
 ROUNDS, BATCH = 200, 4
 PLAN = Plan(images=ROUNDS * BATCH, batch=BATCH, save=25 * BATCH, log=5 * BATCH, grid=100 * BATCH, score=0)
 SETTINGS = {"width": 2, "z": 4}
 SCRIPT = """
 from pathlib import Path
-from tests.train.test_resume import play
+from tests.training.test_resume import play
 play(Path({folder!r}))
 """
 

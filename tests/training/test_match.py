@@ -17,7 +17,7 @@ from zerosum.core.batch import Images
 from zerosum.core.game import Clock, Game, Moves, Player, Turn
 from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
-from zerosum.train.match import Match, Order
+from zerosum.training.match import Match, Order
 
 PLAN = Plan(batch=8, micro=8, order="epochs", precision="fp32")
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from zerosum.core.batch import DataShape
 from zerosum.core.generator import Header, LatentGenerator
-from zerosum.train.average import Average, gamma_of_width
+from zerosum.training.average import Average, gamma_of_width
 
 
 def live() -> LatentGenerator:
