@@ -28,12 +28,12 @@ bench: $(READY)
 	$(BIN)/zerosum bench $(ROW)
 
 docs: $(READY)
-	$(BIN)/zerosum bench > docs/results.md
+	$(BIN)/zerosum bench > docs/.results.md && mv docs/.results.md docs/results.md
 
 clean:
 	rm -rf $(VENV) build dist
 
-# The constraints pin what is tested; torch's plain name would fetch gigabytes that a processor does not need.
+# The constraints pin what is tested. Where PyPI's torch is the build for GPUs, it brings some gigabytes along.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Zerosum needs Python 3.11 or newer; make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)

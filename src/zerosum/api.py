@@ -41,11 +41,16 @@ def train(
     Raises Refusal where it cannot train (see `trainer.train`), and Interrupted if it was stopped with all saved.
     """
     plan = plan or Plan()
-    plan = replace(plan, minutes=minutes or plan.minutes, images=images or plan.images)
+    if minutes is not None or images is not None:
+        plan = replace(plan, minutes=minutes, images=images)
     played = build(game, source, settings or {}, plan.seed)
     folder = _folder(played, source, plan, run, Path(runs))
     if not (folder.path / "run.json").is_file() or not folder.is_finished:
-        trainer.train(played, source, folder, plan, screen or Bar(), about)
+        try:
+            trainer.train(played, source, folder, plan, screen or Bar(), about)
+        finally:
+            if run is None and not (folder.path / "run.json").is_file():
+                folder.clear()  # it was refused, or stopped, before it began
     write_report(folder)
     return folder
 

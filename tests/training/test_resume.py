@@ -27,9 +27,14 @@ ROUNDS, BATCH = 200, 4
 PLAN = Plan(images=ROUNDS * BATCH, batch=BATCH, save=25 * BATCH, log=5 * BATCH, grid=100 * BATCH, score=0)
 SETTINGS = {"width": 2, "z": 4}
 SCRIPT = """
+import sys
 from pathlib import Path
 from tests.training.test_resume import play
-play(Path({folder!r}))
+from zerosum.core.errors import Interrupted
+try:
+    play(Path({folder!r}))
+except Interrupted as interrupted:
+    sys.exit(130 if "all is saved" in str(interrupted) else 1)
 """
 
 
@@ -98,6 +103,7 @@ def test_killed_at_half_it_ends_the_same(whole: Run, tmp_path: Path) -> None:
 def test_a_signal_saves_and_the_same_command_goes_on(whole: Run, tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path / "run", until=25 * BATCH) as process:
         process.send_signal(number)
+        assert process.wait(60) == 130
         process.wait()
     assert not Run(tmp_path / "run").is_finished
     assert_same(whole, play(tmp_path / "run"))

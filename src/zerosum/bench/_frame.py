@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from zerosum.core.batch import Source
 from zerosum.core.errors import Refusal, nearest
-from zerosum.core.files import cache_dir, save_json
+from zerosum.core.files import cache_dir, digest, save_json
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 
@@ -76,7 +76,9 @@ def run_bench(row: str, budget: Budget, seeds: Sequence[int]) -> dict:
         raise Refusal(f"no bench '{row}'{nearest(row, rows())}")
     from zerosum.core.machine import describe, versions
 
-    bench: Callable[[Budget, Sequence[int]], list[Measure]] = importlib.import_module(f"zerosum.bench.{row}").bench
+    module = importlib.import_module(f"zerosum.bench.{row}")
+    bench: Callable[[Budget, Sequence[int]], list[Measure]] = module.bench
+    seeds = getattr(module, "SEEDS", seeds)  # a row that trains nothing to be judged says so
     begin = time.monotonic()
     measures = bench(budget, seeds)
     flag = "" if budget == "full" else f" --{budget}"
@@ -111,8 +113,16 @@ def cached_run(game: str, source: Source, plan: Plan, settings: dict | None = No
     from zerosum.training.trainer import recipe_of
 
     recipe = recipe_of(api.build(game, source, settings or {}, plan.seed), source, plan)
-    folder = cache_dir("runs") / f"{game}-{recipe}"
+    folder = cache_dir("runs") / f"{game}-{recipe}-{_code(game)}"
     return api.train(game, source, settings=settings, plan=plan, run=folder, screen=Bar(60))
+
+
+def _code(game: str) -> str:
+    """A hash of the sources that decide what a run of this game comes to: a change of theirs makes a new run."""
+    package = FOLDER.parent
+    files = [package / "games" / f"{game}.py", *(p for d in ("layers", "losses") for p in (package / d).glob("*.py"))]
+    files += [package / "training" / "match.py", package / "training" / "average.py"]
+    return digest([path.read_text(encoding="utf-8") for path in sorted(files)])
 
 
 def table(records: Sequence[dict]) -> str:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -21,28 +22,31 @@ from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
 
 KILLS = {"smoke": 1, "quick": 10, "full": 50}
-ROUNDS, BATCH = 1500, 8
+ROUNDS = {"smoke": 20, "quick": 1500, "full": 8000}
+BATCH = 8
+SEEDS = (0,)  # decides the moments; the run that is killed is one
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """Kills one run again and again, lets it end, and compares it with one that nothing disturbed."""
-    kills, rounds = KILLS[budget], {"smoke": 20, "quick": 400, "full": ROUNDS}[budget]
-    lost = [_lost(kills, rounds, seed) for seed in (seeds[:1] if budget == "full" else seeds)]
-    return [measure("faults", "lost", lost)]
+    lost, struck = _lost(KILLS[budget], ROUNDS[budget], seeds[0])
+    return [measure("faults", "lost", [lost]), measure("faults", "kills", [struck], applies=budget == "full")]
 
 
-def _lost(kills: int, rounds: int, seed: int) -> float:
-    """How many kills lost a checkpoint or left a run that would not resume; one more if the end is not the same."""
+def _lost(kills: int, rounds: int, seed: int) -> tuple[float, float]:
+    """How many kills lost a checkpoint or left a run that would not resume, one more if the end is not the same; and
+    how many of the kills found the run alive."""
     moments = random.Random(seed)
     with tempfile.TemporaryDirectory() as parent:
         whole, struck = Path(parent, "whole"), Path(parent, "struck")
         _draw(Path(parent, "faces"))
         if _start(whole, rounds).wait() != 0:
             raise Refusal("the undisturbed run did not end well: nothing can be compared. Try `zerosum doctor`.")
-        lost = sum(_strike(struck, rounds, moments) for _ in range(kills))
+        ends = [_strike(struck, rounds, moments) for _ in range(kills)]
+        lost, alive = ends.count("lost"), len(ends) - ends.count("over")
         if _start(struck, rounds).wait() != 0 or not Run(struck).is_finished:
-            return lost + 1.0
-        return lost + float(_hashes(whole) != _hashes(struck) or _log(whole) != _log(struck))
+            return lost + 1.0, float(alive)
+        return lost + float(_hashes(whole) != _hashes(struck) or _log(whole) != _log(struck)), float(alive)
 
 
 def _draw(folder: Path) -> None:
@@ -53,16 +57,17 @@ def _draw(folder: Path) -> None:
         to_pil(pixels).save(folder / f"{number}.png")
 
 
-def _strike(folder: Path, rounds: int, moments: random.Random) -> bool:
-    """Starts the run, kills it at a random moment; whether the newest whole checkpoint went back."""
+def _strike(folder: Path, rounds: int, moments: random.Random) -> Literal["kept", "lost", "over"]:
+    """Starts the run and kills it at a random moment. Lost: it had refused, or its newest checkpoint went back."""
     before = _newest(folder)
     process = _start(folder, rounds)
     time.sleep(moments.uniform(1.0, 5.0))
     ended = process.poll()
     process.kill()
     process.wait()
-    refused = ended is not None and ended != 0
-    return refused or _newest(folder) < before
+    if ended == 0:
+        return "over"
+    return "lost" if ended is not None or _newest(folder) < before else "kept"
 
 
 def _start(folder: Path, rounds: int) -> subprocess.Popen:

@@ -24,6 +24,7 @@ from zerosum.training.average import Average
 from zerosum.training.match import Match
 
 BATCH = 64
+SEEDS = (0,)  # it trains nothing that is judged
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:

@@ -69,5 +69,8 @@ def _dispatch(verb: str, argv: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"zerosum {verb}: {error}. Free space, or choose another place.", file=sys.stderr)
+        return EXIT_REFUSED
     except SystemExit as exit_:  # the parser's own: 0 after --help, 2 for wrong usage
         return exit_.code if isinstance(exit_.code, int) else EXIT_USAGE

@@ -17,7 +17,7 @@ def parse(options: type[T], argv: list[str], verb: str, description: str) -> T:
         args=argv,
         prog=f"zerosum {verb}",
         description=description,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.FlagConversionOff)[:2],
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
 
 

@@ -38,8 +38,10 @@ class Options:
 def main(argv: list[str]) -> int | None:
     """Makes the pictures and prints their paths. Raises Refusal where the run holds nothing to show yet."""
     options = parse(Options, argv, "animate", __doc__)
+    from zerosum.core.plan import check_seed
     from zerosum.core.run import Run
 
+    check_seed(options.seed)
     made = _make(Run.open(options.run), options)
     record = {name: str(path) if path else None for name, path in made.items()}
     show(record, options.json, "\n".join(path for path in record.values() if path))

@@ -44,7 +44,7 @@ def examine() -> dict:
         **describe(),
         **versions(),
         "threads": torch.get_num_threads(),
-        "trains on": f"{machine.device}, {machine.dtype}, {machine.memory_format}".replace("torch.", ""),
+        "trains on": f"{machine.device}, {machine.arithmetic}",
         "cache": f"{cache} ({free:.0f} GiB free)",
         "amiss": amiss,
     }

@@ -11,6 +11,7 @@ import tyro
 
 from zerosum.cli._common import parse, show
 from zerosum.core.errors import Refusal
+from zerosum.core.plan import check_seed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +44,7 @@ class Options:
     judges: tuple[Literal["efficientnet", "random"], ...] = ("efficientnet", "random")
     """Whose KID; random needs no weights from the network."""
     device: str = "cpu"
-    """cpu, cuda, cuda:1, mps."""
+    """cpu, cuda, cuda:1."""
     json: bool = False
     """Print the scores as JSON."""
 
@@ -59,6 +60,7 @@ def evaluate(options: Options) -> dict:
     """The scores, as `metrics.panel.Panel.score` gives them."""
     from zerosum.metrics.panel import Panel
 
+    check_seed(options.seed)
     path = Path(options.what)
     if not path.exists():
         raise Refusal(f"{path}: no such file or folder. Wanted a run, a snapshot or a folder of pictures.")

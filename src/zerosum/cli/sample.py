@@ -41,10 +41,15 @@ def main(argv: list[str]) -> int | None:
     from zerosum.core import generator
     from zerosum.core.errors import Refusal
     from zerosum.core.files import sha256
+    from zerosum.core.plan import check_seed
+    from zerosum.core.run import Run
 
     if options.number < 1:
         raise Refusal(f"-n {options.number}: wanted at least 1 picture.")
-    snapshot = _snapshot(options.run)
+    check_seed(options.seed)
+    if options.out and options.out.suffix.lower() != ".png":
+        raise Refusal(f"-o {options.out}: pictures are saved as .png, which keeps their seed and model.")
+    snapshot = Run.open(options.run).best if options.run.is_dir() else options.run
     player = generator.load(snapshot)
     text = {
         "Software": "zerosum sample",
@@ -65,17 +70,6 @@ def main(argv: list[str]) -> int | None:
     shown = files if len(files) <= 3 else [f"{options.number} files in {options.separate}", *files[options.number :]]
     show(record, options.json, "\n".join(map(str, shown)))
     return 0
-
-
-def _snapshot(path: Path) -> Path:
-    """The file that draws: `path`, or a run's best snapshot, else its newest."""
-    from zerosum.core.run import Run
-
-    if not path.is_dir():
-        return path  # loading refuses what is not there
-    run = Run.open(path)
-    newest = run.snapshots[-1:]
-    return newest[0] if newest and not (run.path / "best.safetensors").is_file() else run.best
 
 
 def _write(pixels: np.ndarray, options: Options, text: dict[str, str]) -> list[Path]:

@@ -14,6 +14,7 @@ import tyro
 
 from zerosum.cli._common import parse
 from zerosum.core import catalog
+from zerosum.core.errors import Refusal, nearest
 from zerosum.core.plan import Plan
 
 
@@ -39,12 +40,20 @@ class Options:
 
 def main(argv: list[str]) -> None:
     """`zerosum train [GAME] DATA ...`; the first word is a game if the catalogue knows it."""
+    _refuse_a_mistyped_game(argv)
     name, rest = (argv[0], argv[1:]) if argv and argv[0] in catalog.names() else (catalog.DEFAULT, argv)
     description = _about(name, named=name == (argv[0] if argv else None))
     if name == catalog.DEFAULT and rest is argv and not {"-h", "--help"}.isdisjoint(argv):
         parse(Options, argv, "train [GAME]", description)
     options: Any = parse(_with_settings(name), rest, f"train {name}", description)
     _train(name, options, ["zerosum", "train", *argv])
+
+
+def _refuse_a_mistyped_game(argv: list[str]) -> None:
+    """Two plain words, the first no game: the parser would only say that there is one too many."""
+    plain = len(argv) > 1 and not any(word.startswith("-") for word in argv[:2])
+    if plain and argv[0] not in catalog.names():
+        raise Refusal(f"no game '{argv[0]}'{nearest(argv[0], catalog.names())} `zerosum games` lists them.")
 
 
 def _about(name: str, named: bool) -> str:
@@ -71,6 +80,8 @@ def _train(name: str, options: Any, command: list[str]) -> None:
     resolution = options.resolution[0] if len(options.resolution) == 1 else tuple(options.resolution)
     source = open_data(options.data, resolution, progress=not options.json)
     _say_what_was_refused(source.refused)
+    at = Path(options.data)
+    opened = {"data": str(at.absolute()) if at.exists() else options.data, "resolution": resolution}
     run = api.train(
         name,
         source,
@@ -79,7 +90,7 @@ def _train(name: str, options: Any, command: list[str]) -> None:
         run=options.run,
         runs=options.runs,
         screen=Silent() if options.json else Bar(),
-        about={"command": shlex.join(command), "opened": {"data": options.data, "resolution": resolution}},
+        about={"command": shlex.join(command), "opened": opened},
     )
     report = run.path / "report.html"
     scores = run.metrics()[-1] if run.metrics() else None

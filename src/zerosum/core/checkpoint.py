@@ -55,6 +55,12 @@ def save(parent: Path, images: int, tensors: Mapping[str, Mapping[str, Tensor]],
         shutil.rmtree(old)
 
 
+def has(parent: Path, images: int) -> bool:
+    """Whether an undamaged checkpoint stands at so many images."""
+    path = parent / f"{images:09d}"
+    return path.is_dir() and _fault(path) is None
+
+
 def complete(parent: Path) -> list[Path]:
     """The folders that were renamed into place, oldest first; their contents are not checked."""
     return sorted(path for path in parent.glob("[0-9]*") if path.is_dir())

@@ -12,6 +12,12 @@ class Interrupted(Exception):
     """The user stopped a run (Ctrl-C, SIGTERM); all is saved. The command line exits with 130."""
 
 
+def require(condition: bool, message: str) -> None:
+    """Raises Refusal with the message unless the condition holds: for the settings of games."""
+    if not condition:
+        raise Refusal(message)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`"; did you mean 'dcgan'?"` where a known name is close to `name`, else the list of known names."""
     known = sorted(known)

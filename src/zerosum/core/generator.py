@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,7 +17,9 @@ from zerosum.core import catalog
 from zerosum.core.batch import DataShape
 from zerosum.core.errors import Refusal
 from zerosum.core.files import save_tensors
+from zerosum.core.machine import device_of
 from zerosum.core.pictures import grid, to_uint8
+from zerosum.core.run import Run
 
 FORMAT = 1
 
@@ -33,7 +35,6 @@ class Header:
     recipe: str = ""  # hash of game, config, data and plan
     images: int = 0  # real pictures drawn before it was saved
     data: str = ""  # name of the data
-    extra: dict = field(default_factory=dict)
 
     def to_json(self) -> str:
         """One line of JSON, the file's metadata."""
@@ -164,9 +165,7 @@ def load(path: str | Path, device: str = "cpu") -> Any:
 
     Raises Refusal if the file is missing, damaged, of a newer format, or of a game that is not in the catalogue.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = _best_of(path)
+    path = Run.open(path).best if Path(path).is_dir() else Path(path)
     if not path.is_file():
         raise Refusal(f"{path}: no such file. Wanted a snapshot (.safetensors) or a run's folder.")
     try:
@@ -177,17 +176,7 @@ def load(path: str | Path, device: str = "cpu") -> Any:
         raise Refusal(f"{path}: not a complete safetensors file ({error}). Load another snapshot.") from error
     if "zerosum" not in metadata:
         raise Refusal(f"{path}: has no header of ours. Wanted a snapshot that Zerosum saved.")
-    return _rebuild(path, metadata["zerosum"], tensors).to(device)
-
-
-def _best_of(folder: Path) -> Path:
-    best = folder / "best.safetensors"
-    if best.is_file():
-        return best
-    snapshots = sorted(folder.glob("snapshot-*.safetensors"))
-    if not snapshots:
-        raise Refusal(f"{folder}: holds no snapshot yet. Train further, or name another run.")
-    return snapshots[-1]
+    return _rebuild(path, metadata["zerosum"], tensors).to(device_of(device))
 
 
 def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:

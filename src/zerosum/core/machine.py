@@ -28,6 +28,11 @@ class Machine:
         """The network, on the device and in the layout."""
         return net.to(self.device).to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
+    @property
+    def arithmetic(self) -> str:
+        """In words: "bfloat16, channels_last"."""
+        return f"{self.dtype}, {self.memory_format}".replace("torch.", "").replace("contiguous_format", "contiguous")
+
     def autocast(self) -> torch.autocast:
         """The context in which losses are computed."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)
@@ -35,7 +40,7 @@ class Machine:
 
 def choose(plan: Plan) -> Machine:
     """The machine that the plan asks for. Raises Refusal for a device that is not there."""
-    device = _device(plan.device)
+    device = device_of(plan.device)
     bf16 = plan.precision == "bf16" or (plan.precision == "auto" and has_bf16(device))
     last = plan.layout == "channels_last" or (plan.layout == "auto" and bf16)
     return Machine(
@@ -45,7 +50,8 @@ def choose(plan: Plan) -> Machine:
     )
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """The device of this name; auto is a GPU where there is one. Raises Refusal for one that is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

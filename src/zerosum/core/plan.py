@@ -15,6 +15,12 @@ def _open(metavar: str, default: str) -> Any:
     return arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
+def check_seed(seed: int) -> None:
+    """Raises Refusal for a seed below 0, which the generators of random numbers do not take."""
+    if seed < 0:
+        raise Refusal(f"--seed {seed}: wanted 0 or more.")
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a game is played. What is None is filled in by the game's own plan, then by the trainer."""
@@ -38,7 +44,7 @@ class Plan:
     layout: Literal["auto", "channels_last", "contiguous"] = "auto"
     """Order of a picture's numbers in memory; auto takes channels_last with bf16."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1, mps."""
+    """auto, cpu, cuda, cuda:1."""
     log: Annotated[int | None, _open("N", "200 in the run")] = None
     """A line in the log each so many images."""
     grid: Annotated[int | None, _open("N", "40 in the run")] = None
@@ -55,6 +61,9 @@ class Plan:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise Refusal(f"--{name} {value}: wanted a number above 0.")
+        if self.minutes is not None and self.images is not None:
+            raise Refusal(f"--minutes {self.minutes:g} and --images {self.images}: give one of the two.")
+        check_seed(self.seed)
         if self.average is not None and not 0 <= self.average < 0.25:
             raise Refusal(f"--average {self.average}: wanted at least 0 and less than 0.25; 0.1 is usual.")
         if self.batch and self.micro and self.batch % self.micro:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from zerosum.core.errors import Refusal
-from zerosum.core.files import save_json
+from zerosum.core.files import save_json, sync, written
 
 
 class Run:
     """A run's folder, `runs/00012-wgan_gp-photos/`:
 
     `run.json` (game, config, data, plan, versions), `log.jsonl` (a line each few steps; no clock times, so that a
-    resumed run writes the same), `times.jsonl`, `metrics.jsonl`, `log.txt`, `reals.png`, `fakes-NNNNNNNNN.png`,
+    resumed run writes the same), `times.jsonl`, `metrics.jsonl`, `reals.png`, `fakes-NNNNNNNNN.png`,
     `snapshot-NNNNNNNNN.safetensors`, `best.safetensors`, `state/` (what exact resume needs) and, made from these,
     `evolution.png`, `training.mp4`, `losses.png`, `report.html`. NNNNNNNNN counts the images drawn.
     """
@@ -53,11 +53,12 @@ class Run:
 
     @classmethod
     def unfinished(cls, parent: str | Path, recipe: str) -> Run | None:
-        """The newest run under `parent` of this recipe that is not finished, if there is one."""
+        """The newest run under `parent` of this recipe that is not finished, or lacks its report, if there is one."""
         for path in sorted(Path(parent).glob("*/run.json"), reverse=True):
             run = cls(path.parent)
             with contextlib.suppress(Refusal):
-                if run.info.get("recipe") == recipe and not run.is_finished:
+                is_done = run.is_finished and (run.path / "report.html").is_file()
+                if run.info.get("recipe") == recipe and not is_done:
                     return run
         return None
 
@@ -91,11 +92,12 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The best snapshot by the run's own scores. Raises Refusal if none is saved yet."""
-        path = self.path / "best.safetensors"
-        if not path.is_file():
-            raise Refusal(f"{self.path}: no snapshot is saved yet. Train further.")
-        return path
+        """The best snapshot by the run's own scores, else the newest. Raises Refusal if none is saved yet."""
+        best = self.path / "best.safetensors"
+        found = best if best.is_file() else next(reversed(self.snapshots), None)
+        if found is None:
+            raise Refusal(f"{self.path}: no snapshot is saved yet. Train further, or name another run.")
+        return found
 
     def snapshot(self, images: int) -> Path:
         """The path of the snapshot taken after so many images."""
@@ -118,13 +120,24 @@ class Run:
         with (self.path / file).open("a", encoding="utf-8") as out:
             out.write(json.dumps(record) + "\n")
 
+    def flush(self) -> None:
+        """Brings the logs to the disk, before a checkpoint that counts on them."""
+        for path in self.path.glob("*.jsonl"):
+            sync(path)
+
+    def sweep(self) -> None:
+        """Removes what a kill left half written."""
+        for path in [*self.path.glob(".*.tmp"), *self.path.glob("state/.*.tmp")]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
     def forget_after(self, images: int) -> None:
         """Drops what was written after `images` were drawn: a resumed run writes it again."""
         for file in ("log.jsonl", "times.jsonl", "metrics.jsonl"):
             path = self.path / file
             if path.is_file():
                 kept = [line for line in _read_lines(path) if line["images"] <= images]
-                path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+                with written(path) as temporary:
+                    temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         for path in [*self.grids, *self.snapshots]:
             if int(path.stem.rpartition("-")[2]) > images:
                 path.unlink()

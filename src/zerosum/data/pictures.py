@@ -237,7 +237,10 @@ def in_parallel(one: Callable[[int], None], num: int, title: str, progress: bool
 
 def sides(resolution: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width from a side, or from both. Raises Refusal outside 4 to 4096."""
-    height, width = (resolution, resolution) if isinstance(resolution, int) else tuple(resolution)
+    both = (resolution, resolution) if isinstance(resolution, int) else tuple(resolution)
+    if len(both) != 2:
+        raise Refusal(f"resolution {resolution}: wanted one side, or height and width.")
+    height, width = both
     if not (4 <= height <= 4096 and 4 <= width <= 4096):
         raise Refusal(f"resolution {resolution}: wanted 4 to 4096 pixels a side.")
     return height, width

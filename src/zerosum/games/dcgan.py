@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from zerosum.core.batch import DataShape, Images
+from zerosum.core.errors import require
 from zerosum.core.game import Clock, Game, Moves, Player, Turn
 from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.plan import Plan
@@ -37,6 +38,11 @@ class Settings:
     """Adam's learning rate for both players."""
     beta1: float = 0.5
     """Adam's first moment for both players."""
+
+    def __post_init__(self) -> None:
+        for name in ("z", "width", "rate"):
+            require(getattr(self, name) > 0, f"--{name} {getattr(self, name)}: wanted a number above 0.")
+        require(0 <= self.beta1 < 1, f"--beta1 {self.beta1}: wanted at least 0 and less than 1.")
 
 
 class DCGAN(Game):
@@ -164,6 +170,8 @@ def keras(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Sequent
 
     "Same" padding of an even kernel puts the odd row and column at the end, as Keras does.
     """
+    smallest = min(shape.height, shape.width)
+    require(smallest >= 29, f"--network keras needs at least 29 pixels a side, not {smallest}: choose radford.")
     h, w = -(-shape.height // 4), -(-shape.width // 4)
     G = nn.Sequential(
         *(nn.Linear(config.z, 128 * h * w), Reshape(128, h, w), nn.LeakyReLU(0.2)),

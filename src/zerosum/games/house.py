@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from zerosum.core.batch import DataShape, Images
+from zerosum.core.errors import require
 from zerosum.core.game import Clock, Game, Moves, Player, Turn
 from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.plan import Plan
@@ -32,6 +33,11 @@ class Settings:
     """Weight of R1, the penalty on the discriminator's gradient at real pictures; 0 for none."""
     lazy: int = 16
     """R1 is taken in one round of so many, and weighs as many times more."""
+
+    def __post_init__(self) -> None:
+        for name in ("z", "width", "rate", "lazy"):
+            require(getattr(self, name) > 0, f"--{name} {getattr(self, name)}: wanted a number above 0.")
+        require(self.gamma >= 0, f"--gamma {self.gamma}: wanted 0 or more.")
 
 
 class House(Game):

@@ -21,21 +21,3 @@ def says_real(logits: Tensor, target: float | Tensor = 1.0) -> Tensor:
 def says_fake(logits: Tensor) -> Tensor:
     """Binary cross-entropy of logits with 0."""
     return F.softplus(logits.float()).mean()
-
-
-def hinge_real(logits: Tensor) -> Tensor:
-    """The discriminator's hinge loss on real pictures (Lim & Ye 2017, arXiv 1705.02894): max(0, 1 - D(x))."""
-    return F.relu(1 - logits.float()).mean()
-
-
-def hinge_fake(logits: Tensor) -> Tensor:
-    """The discriminator's hinge loss on fakes: max(0, 1 + D(G(z)))."""
-    return F.relu(1 + logits.float()).mean()
-
-
-def relativistic(better: Tensor, worse: Tensor) -> Tensor:
-    """softplus(worse - better), pair by pair (Jolicoeur-Martineau 2018, arXiv 1807.00734, RpGAN).
-
-    The discriminator wants its logits on reals better than on fakes, the generator the reverse.
-    """
-    return F.softplus(worse.float() - better.float()).mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -139,6 +140,10 @@ class Match:
             value = value.detach().double()
             self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
+
+    def not_finite(self) -> list[str]:
+        """The notes that are infinite or NaN."""
+        return [name for name, value in self._sums.items() if not math.isfinite(float(value))]
 
     def take_notes(self) -> dict[str, float]:
         """The mean of each note since they were last taken."""

@@ -77,7 +77,7 @@ class Bar:
 
     def start(self, total: int, done: int) -> None:
         self._began, self._done, self._total = time.monotonic(), done, total
-        self._task = self._progress.add_task("", total=total, completed=done, notes="", scores="", began=done)
+        self._task = self._progress.add_task("", total=total, completed=done, notes="", scores="")
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:

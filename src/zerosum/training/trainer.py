@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import os
 import shutil
 import signal
 import threading
@@ -34,23 +35,18 @@ CHECKPOINT_SECONDS = 180.0  # beside the checkpoints at each save
 DEFAULTS = Plan(minutes=10, batch=64, order="epochs", average=0.1, score=500, keep=4)
 
 
+def complete(game: Game, plan: Plan) -> Plan:
+    """The plan, with what it leaves open taken from the game's own, then from the defaults."""
+    plan = plan.over(game.plan()).over(DEFAULTS)
+    return replace(plan, micro=plan.micro or plan.batch)
+
+
 def recipe_of(game: Game, source: Source, plan: Plan) -> str:
     """A hash of all that decides a run's result: game, config, data, and those parts of the plan that count."""
-    decisive = (
-        "minutes",
-        "images",
-        "batch",
-        "micro",
-        "order",
-        "average",
-        "seed",
-        "precision",
-        "layout",
-        "save",
-        "score",
-    )
-    asked = {name: getattr(plan, name) for name in decisive}
-    return digest([game.name(), game.settings(), asdict(source.shape), source.fingerprint, asked])
+    plan, machine = complete(game, plan), choose(plan)
+    decisive = ("minutes", "images", "batch", "micro", "order", "average", "seed", "save", "score")
+    played = [machine.device.type, machine.arithmetic, *(getattr(plan, name) for name in decisive)]
+    return digest([game.name(), game.settings(), asdict(source.shape), source.fingerprint, played])
 
 
 def train(
@@ -76,14 +72,15 @@ class Training:
         recipe = recipe_of(game, source, plan)
         if (run.path / "run.json").is_file() and run.info.get("recipe") != recipe:
             raise Refusal(f"{run.path} holds a run of another recipe (game, data or settings). Name another --run.")
-        plan = plan.over(game.plan()).over(DEFAULTS)
-        self.plan = plan = replace(plan, micro=plan.micro or plan.batch)
+        self.plan = plan = complete(game, plan)
         self.machine = choose(plan)
         torch.set_flush_denormal(True)  # tiny moments of Adam are slow on a CPU
         total = self._total(game)
         self.match = Match(game, source, plan, self.machine, total)
         assert plan.average is not None
-        self.average = Average(game.generator(), plan.average)
+        live = game.generator()
+        live.header = replace(live.header, recipe=recipe, data=source.name)
+        self.average = Average(live, plan.average)
         self.log, self.grid, self.save = (
             plan.log or math.ceil(total / 200),
             plan.grid or math.ceil(total / 40),
@@ -109,6 +106,7 @@ class Training:
                 self.average.update(clock.rounds)
                 self._report(before)
                 if stopped.is_set() and clock.images < clock.total:
+                    self._refuse_nonsense()
                     self._checkpoint()
                     raise Interrupted(f"Stopped after {clock.images:,} images; all is saved. {self._how_to_go_on()}")
         self.run.write_info(self.run.info | {"finished": True})
@@ -121,29 +119,34 @@ class Training:
             return end or now // every > before // every
 
         self.screen.advance(now)
+        if is_due(self.log) or is_due(self.save):
+            self._refuse_nonsense()
         if is_due(self.log):
             self._log()
         if is_due(self.grid):
             self._draw_fakes()
         if is_due(self.save):
             self._snapshot()
-        if is_due(self.save) or time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+        late = time.monotonic() - self._saved > CHECKPOINT_SECONDS
+        if is_due(self.save) or (late and is_due(self.log)):  # the log has just seen that all is finite
             self._checkpoint()
 
     def _log(self) -> None:
         notes = self.match.take_notes()
         clock = self.match.clock
-        wrong = [name for name, value in notes.items() if not math.isfinite(value)]
-        if wrong:
-            raise Refusal(
-                f"{', '.join(wrong)} became infinite or NaN by image {clock.images:,}; the run stops and keeps what it "
-                "saved before. Train with a lower learning rate, or with --precision fp32."
-            )
         self.run.append("log.jsonl", {"images": clock.images, "rounds": clock.rounds, **notes})
         seconds = self.seconds
         done = {"images": clock.images, "seconds": round(seconds, 3), "rate": round(clock.images / seconds, 2)}
         self.run.append("times.jsonl", done)
         self.screen.note(notes)
+
+    def _refuse_nonsense(self) -> None:
+        """Nothing that is not finite is ever saved."""
+        if wrong := self.match.not_finite():
+            raise Refusal(
+                f"{', '.join(wrong)} became infinite or NaN by image {self.match.clock.images:,}; the run stops, and "
+                "keeps what it saved before. Train with a lower learning rate, or with --precision fp32."
+            )
 
     def _draw_reals(self) -> None:
         count = min(FACES, len(self.source))
@@ -204,6 +207,9 @@ class Training:
 
     def _checkpoint(self) -> None:
         clock = self.match.clock
+        if checkpoint.has(self.run.path / "state", clock.images):
+            return
+        self.run.flush()
         tensors = self.match.tensors() | {"average": self.average.copy.state_dict()}
         state = self.match.state() | {"seconds": self.seconds}
         checkpoint.save(self.run.path / "state", clock.images, tensors, state)
@@ -211,6 +217,7 @@ class Training:
 
     def _resume(self) -> None:
         """Goes back to the newest undamaged checkpoint, and drops what was written after it."""
+        self.run.sweep()
         found, passed_over = checkpoint.newest(self.run.path / "state")
         for sentence in passed_over:
             self.screen.say(sentence)
@@ -218,8 +225,15 @@ class Training:
             self.run.forget_after(-1)
             return
         state = found.state
-        self.match.restore(state, found.tensors("game"), found.tensors("optimizers"))
-        self.average.copy.load_state_dict(found.tensors("average"))
+        try:
+            self.match.restore(state, found.tensors("game"), found.tensors("optimizers"))
+            self.average.copy.load_state_dict(found.tensors("average"))
+        except (RuntimeError, KeyError, IndexError) as error:
+            made = self.run.info["versions"].get("zerosum")
+            raise Refusal(
+                f"{found.path} was saved by other networks (zerosum {made}): {error}. Go on with that version, or "
+                "begin anew with another --run."
+            ) from error
         self.run.forget_after(state["images"])
         self._before = state["seconds"]
         self.screen.say(f"resumed {self.run.path} at {state['images']:,} images")
@@ -266,7 +280,7 @@ class Training:
                 "total": total,
                 "recipe": recipe,
                 "parameters": {n: sum(p.numel() for p in player.parameters()) for n, player in game.players().items()},
-                "arithmetic": f"{self.machine.dtype}, {self.machine.memory_format}".replace("torch.", ""),
+                "arithmetic": self.machine.arithmetic,
                 "versions": versions(),
                 "machine": describe(),
                 "finished": False,
@@ -290,6 +304,7 @@ def _signals() -> Iterator[threading.Event]:
         if stopped.is_set():
             raise KeyboardInterrupt
         stopped.set()
+        os.write(2, b"\nfinishing the step, then saving; Ctrl-C again stops at once\n")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
