@@ -100,3 +100,44 @@ def test_a_finished_run_by_name_is_left_as_it_is(trained: Path, photos: Path) ->
     assert cli.main(["train", "dcgan", str(photos), *SMALL, "--score", "50", "--run", str(trained)]) == 0
     assert (trained / "log.jsonl").read_bytes() == before
     assert cli.main(["train", "dcgan", str(photos), *SMALL, "--seed", "1", "--run", str(trained)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["dcgan", "DATA", "--seed", "-1"], "--seed -1"),
+        (["dcgan", "DATA", "--minutes", "1"], "give one of the two"),
+        (["dcgan", "DATA", "--rate", "0"], "--rate 0"),
+        (["dcgan", "DATA", "--device", "cuda:7"], "zerosum doctor"),
+        (["dcgan", "DATA", "--resolution", "32", "32", "32"], "wanted one side"),
+        (["dcgan", "DATA", "--network", "keras", "--resolution", "16"], "29 pixels"),
+        (["house", "DATA", "--lazy", "0"], "--lazy 0"),
+        (["dcgn", "DATA"], "did you mean 'dcgan'"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_leaves_nothing(
+    argv: list[str], said: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = [str(photos) if word == "DATA" else word for word in argv]
+    assert cli.main(["train", *argv, "--images", "64", "--runs", str(tmp_path / "runs")]) == 1
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_place_that_cannot_be_written_is_refused(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert cli.main(["train", "dcgan", str(photos), *SMALL, "--runs", str(tmp_path / "file" / "runs")]) == 1
+    assert "another place" in capsys.readouterr().err
+
+
+def test_pictures_are_saved_as_png_alone(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sample", str(trained), "-o", str(tmp_path / "grid.jpg")]) == 1
+    assert ".png" in capsys.readouterr().err
+
+
+def test_the_header_names_recipe_and_data(trained: Path, photos: Path) -> None:
+    run = zs.Run.open(trained)
+    header = zs.load(run.best).header
+    assert (header.recipe, header.data) == (run.info["recipe"], photos.name)

@@ -101,9 +101,7 @@ def test_four_rounds_equal_two_and_a_resume(name: str, tmp_path: Path) -> None:
     game, _ = tiny(name)
     training = trainer.Training(game, source, halves, plan, trainer.Silent())
     for _ in range(2):
-        training.match.play_round()
-        training.average.update(training.match.clock.rounds)
-        training._report(training.match.clock.images - BATCH)
+        training.play_round()
     game, _ = tiny(name)
     with torch.no_grad():  # what a new process starts from must not matter
         for parameter in game.parameters():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -18,10 +20,11 @@ from zerosum.core.batch import Images, Source
 from zerosum.core.game import Clock
 from zerosum.core.machine import choose, cpu_features
 from zerosum.core.plan import Plan
+from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
 from zerosum.games.dcgan import DCGAN
-from zerosum.training.average import Average
-from zerosum.training.match import Match
+from zerosum.training.screen import Bar
+from zerosum.training.trainer import Training
 
 BATCH = 64
 SEEDS = (0,)  # it trains nothing that is judged
@@ -31,10 +34,10 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """Measures the ratio to the plain loop, the trainer's overhead, and how soon `--help` answers."""
     rounds, repeats = {"smoke": (1, 1), "quick": (4, 3), "full": (10, 7)}[budget]
     source = avatars(64, count=256, heldout_count=64, progress=False)
-    plain, ours = plain_step(source), our_step(source)
-    bare, trained = bare_step(source), our_step(source)
-    ratios = _ratios(plain, ours, rounds, repeats)
-    overheads = [100 * (ratio - 1) for ratio in _ratios(trained, bare, rounds, repeats)]
+    with tempfile.TemporaryDirectory() as folder:
+        ours = our_step(source, Path(folder))
+        ratios = _ratios(plain_step(source), ours, rounds, repeats)
+        overheads = [100 * (ratio - 1) for ratio in _ratios(ours, bare_step(source), rounds, repeats)]
     amx = "amx_bf16" in cpu_features()
     why = "" if amx else "the figure is set for AMX, which this processor lacks"
     return [
@@ -103,18 +106,13 @@ def plain_step(source: Source) -> Callable[[], None]:
     return step
 
 
-def our_step(source: Source) -> Callable[[], None]:
-    """One round as the trainer plays it, with the averaged generator."""
-    game = _game(source)
-    plan = Plan(batch=BATCH, micro=BATCH, order="epochs")
-    match = Match(game, source, plan, choose(plan), total=10**9)
-    average = Average(game.generator(), 0.1)
-
-    def step() -> None:
-        match.play_round()
-        average.update(match.clock.rounds)
-
-    return step
+def our_step(source: Source, folder: Path) -> Callable[[], None]:
+    """One round as the trainer plays it, with keys, notes, average, bar and, in every third, a line in the log."""
+    never = 10**12
+    plan = Plan(images=never, score=0, batch=BATCH, log=3 * BATCH, grid=never, save=never)
+    training = Training(_game(source), source, Run(folder / "run"), plan, Bar(never))
+    training.screen.start(never, 0)
+    return training.play_round
 
 
 def bare_step(source: Source) -> Callable[[], None]:

@@ -101,15 +101,19 @@ class Training:
                 self._draw_reals()
                 self._draw_fakes()
             while clock.images < clock.total:
-                before = clock.images
-                self.match.play_round()
-                self.average.update(clock.rounds)
-                self._report(before)
+                self.play_round()
                 if stopped.is_set() and clock.images < clock.total:
                     self._refuse_nonsense()
                     self._checkpoint()
                     raise Interrupted(f"Stopped after {clock.images:,} images; all is saved. {self._how_to_go_on()}")
         self.run.write_info(self.run.info | {"finished": True})
+
+    def play_round(self) -> None:
+        """A round, the average's step, and what is then due."""
+        before = self.match.clock.images
+        self.match.play_round()
+        self.average.update(self.match.clock.rounds)
+        self._report(before)
 
     def _report(self, before: int) -> None:
         """What is due when the clock went on from `before`: a line, a grid, a snapshot, a checkpoint."""
