@@ -19,7 +19,7 @@ from zerosum.metrics.panel import Panel
 from zerosum.training.match import Match
 
 GRID = Path("docs/img/dcgan-avatars.png")
-KERAS_ITERATIONS = {"smoke": 1, "quick": 1, "full": 100}
+KERAS_ITERATIONS = {"smoke": 1, "quick": 1, "full": 20}  # a hundred take half an hour on two cores without AMX
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:

@@ -24,7 +24,7 @@ def to_uint8(x: Tensor) -> np.ndarray:
 
 def from_uint8(pixels: np.ndarray) -> Tensor:
     """float32 [n, C, H, W] in [-1, 1] from uint8 [n, H, W, C]; stored channels last."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_pil(pixels: np.ndarray) -> Image.Image:

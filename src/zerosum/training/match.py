@@ -64,6 +64,7 @@ class Match:
         self.optimizers = {name: player.optimizer(player.parameters()) for name, player in self.players.items()}
         self._rates = {n: [group["lr"] for group in o.param_groups] for n, o in self.optimizers.items()}
         self._first = 0  # number of the first picture of the batch in hand
+        self._held: tuple[int, Batch] | None = None
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
 
@@ -94,8 +95,11 @@ class Match:
             self._step(turn)
 
     def _load(self, first: int) -> Batch:
-        batch = self.source.batch(self.order.draw(first, self.micro))
-        return batch.to(self.machine.device, self.machine.memory_format)
+        """The micro-batch from picture number `first` on; the last one is held for the turns that do not draw."""
+        if self._held is None or self._held[0] != first:
+            batch = self.source.batch(self.order.draw(first, self.micro))
+            self._held = first, batch.to(self.machine.device, self.machine.memory_format)
+        return self._held[1]
 
     def _let_move(self, turn: Turn) -> None:
         """Gradients on for the turn's players alone."""
