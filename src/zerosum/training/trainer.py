@@ -254,10 +254,12 @@ class Training:
         if self.plan.images is not None:
             return self.plan.images
         assert self.plan.minutes is not None
+        begin = time.monotonic()
         with self.screen.busy("timing a few steps"):
             rate = self._trial(game, min(30.0, 2.4 * self.plan.minutes))
         batch = self.plan.batch or 1
-        return max(1, round(60 * self.plan.minutes * rate / batch)) * batch
+        left = 60 * self.plan.minutes - (time.monotonic() - begin)  # the trial is part of the minutes
+        return max(1, round(left * rate / batch)) * batch
 
     def _trial(self, game: Game, seconds: float) -> float:
         """Images a second, measured on a copy that is thrown away; the first two rounds do not count."""
