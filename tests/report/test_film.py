@@ -133,7 +133,7 @@ def test_the_walk_is_a_closed_loop_of_small_steps(tmp_path: Path) -> None:
     first = frames_of(film.latent_walk(generator, tmp_path / "walk.mp4", seconds=2, seed=3, fps=10, num_pictures=2))
     again = frames_of(film.latent_walk(generator, tmp_path / "again.mp4", seconds=2, seed=3, fps=10, num_pictures=2))
     assert len(first) == 20
-    np.testing.assert_array_equal(first[7], again[7])
+    assert np.abs(first[7].astype(float) - again[7]).mean() < 0.1  # the encoder's threads may differ in a few pixels
     steps = [np.abs(a.astype(float) - b).mean() for a, b in zip(first, first[1:] + first[:1], strict=True)]
     assert 0 < steps[-1] < 2 * max(steps[:-1]), "from the last frame to the first is a step like any other"
 
