@@ -13,7 +13,7 @@ def test_lists(capsys):
     assert "avatars" in text
     assert "MIT" in text
     assert main(["data", "list", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"avatars", "fruit"}
+    assert {"avatars", "fruit"} <= set(json.loads(capsys.readouterr().out))
     assert main(["weights", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["efficientnet-lite0"]["licence"] == "Apache-2.0"
     assert main(["weights", "list"]) == 0

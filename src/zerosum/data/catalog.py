@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zerosum.core.errors import Refusal, nearest
-from zerosum.core.packages import ARTEFACTS
+from zerosum.core.packages import ARTEFACTS, Artefact
 
 if TYPE_CHECKING:
     from zerosum.data.pictures import Pictures
@@ -32,13 +33,23 @@ def _avatars(resolution: int | tuple[int, int], progress: bool) -> Pictures:
     return avatars(resolution, progress=progress)
 
 
-def _fruit(resolution: int | tuple[int, int], progress: bool) -> Pictures:
-    from zerosum.data.fruit import fruit
+def _packaged(artefact: Artefact, reader: str) -> Named:
+    """A set as the table of packages has it. Its reader is imported when it is opened."""
 
-    return fruit(resolution, progress=progress)
+    def open_(resolution: int | tuple[int, int], progress: bool) -> Pictures:
+        module, _, function = reader.partition(":")
+        return getattr(importlib.import_module(module), function)(resolution, progress)
+
+    return Named(
+        summary=artefact.what,
+        licence=artefact.licence,
+        citation=artefact.citation,
+        package=f"{artefact.package} {artefact.version}",
+        size_mb=artefact.size_mb,
+        open=open_,
+    )
 
 
-_FRUIT = ARTEFACTS["fruit"]
 DATA: dict[str, Named] = {
     "avatars": Named(
         summary="drawn faces with labels (hair, glasses, beard, mood, ...), made on this machine",
@@ -48,14 +59,7 @@ DATA: dict[str, Named] = {
         size_mb=0,
         open=_avatars,
     ),
-    "fruit": Named(
-        summary=_FRUIT.what,
-        licence=_FRUIT.licence,
-        citation=_FRUIT.citation,
-        package=f"{_FRUIT.package} {_FRUIT.version}",
-        size_mb=_FRUIT.size_mb,
-        open=_fruit,
-    ),
+    **{name: _packaged(artefact, artefact.reader) for name, artefact in ARTEFACTS.items() if artefact.reader},
 }
 
 
