@@ -16,7 +16,8 @@ from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.report.page import write_report
 from zerosum.training import trainer
-from zerosum.training.screen import Bar, Screen
+from zerosum.training.distributed import Team, joined
+from zerosum.training.screen import Bar, Screen, Silent
 
 
 def train(
@@ -44,14 +45,16 @@ def train(
     if minutes is not None or images is not None:
         plan = replace(plan, minutes=minutes, images=images)
     played = build(game, source, settings or {}, plan.seed)
-    folder = _folder(played, source, plan, run, Path(runs))
-    if not (folder.path / "run.json").is_file() or not folder.is_finished:
-        try:
-            trainer.train(played, source, folder, plan, screen or Bar(), about)
-        finally:
-            if run is None and not (folder.path / "run.json").is_file():
-                folder.clear()  # it was refused, or stopped, before it began
-    write_report(folder)
+    with joined() as team:
+        folder = team.agree(_folder(played, source, plan, run, Path(runs), team) if team.leads else Run(""))
+        if not team.agree((folder.path / "run.json").is_file() and folder.is_finished):
+            try:
+                trainer.train(played, source, folder, plan, screen or (Bar() if team.leads else Silent()), about)
+            finally:
+                if team.leads and run is None and not (folder.path / "run.json").is_file():
+                    folder.clear()  # it was refused, or stopped, before it began
+        if team.leads:
+            write_report(folder)
     return folder
 
 
@@ -64,8 +67,8 @@ def build(game: str, source: Source, settings: dict[str, Any], seed: int) -> Gam
     return game_type(catalog.config(game_type, settings), source.shape)
 
 
-def _folder(game: Game, source: Source, plan: Plan, run: str | Path | None, runs: Path) -> Run:
-    recipe = trainer.recipe_of(game, source, plan)
+def _folder(game: Game, source: Source, plan: Plan, run: str | Path | None, runs: Path, team: Team) -> Run:
+    recipe = trainer.recipe_of(game, source, plan, team)
     if run is not None:
         named = Run(run)
         if (named.path / "run.json").is_file() and named.is_finished and named.info.get("recipe") != recipe:

@@ -15,6 +15,7 @@ from zerosum import api, cli
 from zerosum.core.errors import Interrupted
 from zerosum.training import trainer
 from zerosum.training.screen import Silent
+from zerosum.training.stop import Stop
 
 SMALL = ["--resolution", "32", "--width", "2", "--z", "4", "--batch", "8", "--images", "64", "--json"]
 PLAN = zs.Plan(images=64, batch=8, score=0)
@@ -84,10 +85,10 @@ def test_the_same_command_finds_the_unfinished_run(tmp_path: Path) -> None:
     source = Blobs(20)
     run = zs.Run.numbered(tmp_path, "dcgan", "blobs")
     training = trainer.Training(api.build("dcgan", source, SETTINGS, 0), source, run, PLAN, Silent())
-    stopped = trainer.threading.Event()
-    stopped.set()
+    stop = Stop()
+    stop.asked = True
     with pytest.raises(Interrupted):
-        training.play(stopped)
+        training.play(stop)
     again = zs.train("dcgan", source, settings=SETTINGS, plan=PLAN, runs=tmp_path, screen=Silent())
     assert again.path == run.path
     assert again.is_finished

@@ -26,6 +26,15 @@ from zerosum.training.match import Match
 BATCH = 8
 PLAN = Plan(batch=BATCH, micro=BATCH // 2, order="epochs", precision="fp32", average=0.1, score=0)
 
+SHAPES = [
+    *(DataShape(32, 32, channels) for channels in (1, 2, 3, 4)),
+    DataShape(32, 48, 4),
+    DataShape(40, 36, 3),
+    DataShape(33, 57, 1),
+    DataShape(100, 64, 3),
+    DataShape(256, 256, 3),
+]
+
 every_game = pytest.mark.parametrize("name", catalog.names())
 
 
@@ -137,7 +146,7 @@ def test_saved_and_loaded_it_makes_the_same(name: str, tmp_path: Path) -> None:
 
 
 @every_game
-@pytest.mark.parametrize("shape", [DataShape(32, 32, 1), DataShape(32, 48, 4), DataShape(40, 36, 3)], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_it_plays_on_any_shape(name: str, shape: DataShape) -> None:
     game, source = tiny(name, shape)
     match = Match(game, source, PLAN, choose(PLAN), total=1000)

@@ -22,6 +22,7 @@ from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.training import trainer
 from zerosum.training.screen import Silent
+from zerosum.training.stop import Stop
 
 ROUNDS, BATCH = 200, 4
 PLAN = Plan(images=ROUNDS * BATCH, batch=BATCH, save=25 * BATCH, log=5 * BATCH, grid=100 * BATCH, score=0)
@@ -148,10 +149,10 @@ def test_interruption_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     source = Blobs(20)
     game = api.build("dcgan", source, SETTINGS, seed=0)
     training = trainer.Training(game, source, Run(tmp_path / "run"), PLAN, Silent())
-    stopped = trainer.threading.Event()
-    stopped.set()
+    stop = Stop()
+    stop.asked = True
     with pytest.raises(Interrupted, match="same command"):
-        training.play(stopped)
+        training.play(stop)
     assert checkpoint.newest(tmp_path / "run" / "state")[0] is not None
 
 

@@ -45,6 +45,21 @@ def examine() -> dict:
         **versions(),
         "threads": torch.get_num_threads(),
         "trains on": f"{machine.device}, {machine.arithmetic}",
+        "processes": _together(),
         "cache": f"{cache} ({free:.0f} GiB free)",
         "amiss": amiss,
     }
+
+
+def _together() -> str:
+    """By what, and how many processes may train together here."""
+    import torch
+    from torch import distributed
+
+    if not distributed.is_available():
+        return "one only: this PyTorch was built without torch.distributed"
+    carriers = [name for name in ("gloo", "nccl") if distributed.is_backend_available(name)]
+    gpus = torch.cuda.device_count()
+    example = f"torchrun --nproc-per-node {gpus if gpus > 1 else 2} -m -- zerosum train ..."
+    worth = "one a GPU" if gpus > 1 else "little gain on one processor: its threads already share the work"
+    return f"{' and '.join(carriers)}: {example} ({worth})"

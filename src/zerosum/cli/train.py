@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -16,6 +16,9 @@ from zerosum.cli._common import parse
 from zerosum.core import catalog
 from zerosum.core.errors import Refusal, nearest
 from zerosum.core.plan import Plan
+
+if TYPE_CHECKING:
+    from zerosum.core.run import Run
 
 
 @dataclass(frozen=True)
@@ -75,26 +78,35 @@ def _with_settings(name: str) -> type:
 def _train(name: str, options: Any, command: list[str]) -> None:
     from zerosum import api
     from zerosum.data.catalog import open_data
+    from zerosum.training.distributed import joined
     from zerosum.training.screen import Bar, Silent
 
     resolution = options.resolution[0] if len(options.resolution) == 1 else tuple(options.resolution)
-    source = open_data(options.data, resolution, progress=not options.json)
-    _say_what_was_refused(source.refused)
     at = Path(options.data)
     opened = {"data": str(at.absolute()) if at.exists() else options.data, "resolution": resolution}
-    run = api.train(
-        name,
-        source,
-        settings=asdict(options.settings),
-        plan=options.plan,
-        run=options.run,
-        runs=options.runs,
-        screen=Silent() if options.json else Bar(),
-        about={"command": shlex.join(command), "opened": opened},
-    )
+    with joined() as team:
+        with team.lead_first():
+            source = open_data(options.data, resolution, progress=team.leads and not options.json)
+        if team.leads:
+            _say_what_was_refused(source.refused)
+        run = api.train(
+            name,
+            source,
+            settings=asdict(options.settings),
+            plan=options.plan,
+            run=options.run,
+            runs=options.runs,
+            screen=Bar() if team.leads and not options.json else Silent(),
+            about={"command": shlex.join(command), "opened": opened},
+        )
+        if team.leads:
+            _say_what_came_of_it(run, options.json)
+
+
+def _say_what_came_of_it(run: Run, as_json: bool) -> None:
     report = run.path / "report.html"
     scores = run.metrics()[-1] if run.metrics() else None
-    if options.json:
+    if as_json:
         print(json.dumps({"run": str(run.path), "best": str(run.best), "report": str(report), "scores": scores}))
         return
     print(f"\nDone. {scores['verdict']['text'] if scores else ''}", file=sys.stderr)

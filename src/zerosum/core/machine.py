@@ -51,9 +51,15 @@ def choose(plan: Plan) -> Machine:
 
 
 def device_of(name: str) -> torch.device:
-    """The device of this name; auto is a GPU where there is one. Raises Refusal for one that is not there."""
+    """The device of this name; auto is a GPU where there is one, to each process of a machine its own.
+
+    Raises Refusal for one that is not there.
+    """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        own = int(os.environ.get("LOCAL_RANK", "0"))
+        return (
+            torch.device("cuda", own % torch.cuda.device_count()) if torch.cuda.is_available() else torch.device("cpu")
+        )
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -11,9 +12,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from zerosum.core.batch import Batch, Source
+from zerosum.core.errors import Refusal
 from zerosum.core.game import Clock, Game, Moves, Turn
 from zerosum.core.machine import Machine
 from zerosum.core.plan import Plan
+from zerosum.training.distributed import Buffers, Team
 
 _ORDER, _NOISE = 0, 1  # two streams of random numbers that never meet
 
@@ -48,15 +51,24 @@ class Match:
     """A game with all that moves while it is played: optimizers, clock, and the sums of the notes.
 
     `plan` must be complete (batch, micro, order). Everything random is keyed by (seed, turn, repeat, number of the
-    first picture in the micro-batch), so that the state below is all that an exact resume needs.
+    first picture in the micro-batch), so that the state below is all that an exact resume needs, and so that a `team`
+    of processes, each with its share of the micro-batches, plays as one process would.
+    Raises Refusal if the micro-batches of a batch cannot be shared evenly.
     """
 
-    def __init__(self, game: Game, source: Source, plan: Plan, machine: Machine, total: int):
+    def __init__(self, game: Game, source: Source, plan: Plan, machine: Machine, total: int, team: Team | None = None):
         assert plan.batch is not None
         assert plan.micro is not None
         self.batch, self.micro = plan.batch, plan.micro
+        self.team = team or Team()
+        if self.batch // self.micro % self.team.size:
+            raise Refusal(
+                f"{self.batch // self.micro} micro-batches a batch cannot be shared among {self.team.size} processes. "
+                f"Choose --batch and --micro so that batch / micro is a multiple of {self.team.size}."
+            )
         self.game = machine.take(game).train()
         self.source, self.plan, self.machine = source, plan, machine
+        self.buffers = Buffers(self.game, self.batch // self.micro)
         self.clock = Clock(total=total)
         self.order = Order(len(source), plan.seed, plan.order == "replacement")
         self.players = game.players()
@@ -83,15 +95,17 @@ class Match:
             self.clock.images += self.batch
         self._let_move(turn)
         moved = False
-        for first in range(self._first, self._first + self.batch, self.micro):
+        self.buffers.begin()
+        for first in self.team.share(range(self._first, self._first + self.batch, self.micro)):
             torch.manual_seed(key(_NOISE, self.plan.seed, index, repeat, first))
-            with self.machine.autocast():
+            with self.buffers.apart(), self.machine.autocast():
                 moves = turn.loss(self._load(first), self.clock)
             if moves is not None:
                 moved = True
                 self._backward(moves, turn)
                 self._note(moves[1])
-        if moved:
+        self.buffers.end(self.team)
+        if self.team.any(moved):
             self._step(turn)
 
     def _load(self, first: int) -> Batch:
@@ -128,12 +142,13 @@ class Match:
                     parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
 
     def _step(self, turn: Turn) -> None:
+        for parameter in self._parameters(turn):  # one that took no part counts as zero
+            parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        self.team.sum([parameter.grad for parameter in self._parameters(turn) if parameter.grad is not None])
         for name in turn.names():
             player, optimizer = self.players[name], self.optimizers[name]
             for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
                 group["lr"] = rate * player.rate(self.clock)
-                for parameter in group["params"]:  # a parameter that took no part counts as zero
-                    parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             optimizer.step()
             if player.after_step is not None:
                 with torch.no_grad():
@@ -145,9 +160,21 @@ class Match:
             self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
 
+    def collect_notes(self) -> None:
+        """Brings the team's sums of the notes to the lead; the others begin anew."""
+        if self.team.size == 1:
+            return
+        everybody = self.team.gather({n: (float(value), self._counts[n]) for n, value in self._sums.items()})
+        self._sums, self._counts = {}, {}
+        for sums in everybody if self.team.leads else []:
+            for name, (value, count) in sums.items():
+                self._sums[name] = torch.tensor(value, dtype=torch.float64) + self._sums.get(name, 0)
+                self._counts[name] = self._counts.get(name, 0) + count
+
     def not_finite(self) -> list[str]:
-        """The notes that are infinite or NaN."""
-        return [name for name, value in self._sums.items() if not math.isfinite(float(value))]
+        """The notes of the whole team that are infinite or NaN."""
+        self.collect_notes()
+        return self.team.agree([name for name, value in self._sums.items() if not math.isfinite(float(value))])
 
     def take_notes(self) -> dict[str, float]:
         """The mean of each note since they were last taken."""
@@ -156,21 +183,27 @@ class Match:
         return means
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """All tensors of the state: the game's own, and the optimizers'."""
-        return {"game": self.game.state_dict(), "optimizers": _flat(self.optimizers)}
+        """All tensors of the state: the game's, the optimizers', and those in which the team's others differ."""
+        others = self.team.gather(self.buffers.own())[1:]
+        apart = {f"rank-{rank}": own for rank, own in enumerate(others, 1) if own}
+        return {"game": self.game.state_dict(), "optimizers": _flat(self.optimizers), **apart}
 
     def state(self) -> dict:
         """The plain values of the state."""
         sums = {name: [float(value), self._counts[name]] for name, value in self._sums.items()}
         return {"images": self.clock.images, "rounds": self.clock.rounds, "first": self._first, "notes": sums}
 
-    def restore(self, state: dict, game: dict[str, Tensor], optimizers: dict[str, Tensor]) -> None:
-        """The inverse of `state` and `tensors`; the memory formats stay those of the networks."""
+    def restore(self, state: dict, tensors: Callable[[str], dict[str, Tensor]]) -> None:
+        """The inverse of `state` and `tensors`, of which it is given each by name; memory formats stay as they are."""
         self.clock.images, self.clock.rounds, self._first = state["images"], state["rounds"], state["first"]
-        self._sums = {n: torch.tensor(v, dtype=torch.float64) for n, (v, _) in state["notes"].items()}
-        self._counts = {n: count for n, (_, count) in state["notes"].items()}
-        self.game.load_state_dict(game)
-        _refill(self.optimizers, optimizers)
+        notes = state["notes"] if self.team.leads else {}
+        self._sums = {n: torch.tensor(v, dtype=torch.float64) for n, (v, _) in notes.items()}
+        self._counts = {n: count for n, (_, count) in notes.items()}
+        self.game.load_state_dict(tensors("game"))
+        if not self.team.leads and self.buffers.own():
+            with contextlib.suppress(OSError):  # there were fewer processes then: this one begins with the lead's
+                self.game.load_state_dict(tensors(f"rank-{self.team.rank}"), strict=False)
+        _refill(self.optimizers, tensors("optimizers"))
 
 
 def _flat(optimizers: dict[str, Optimizer]) -> dict[str, Tensor]:

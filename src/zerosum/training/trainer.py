@@ -5,12 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-import os
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 import torch
@@ -27,23 +23,31 @@ from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.metrics.panel import JUDGES, Panel
 from zerosum.training.average import Average
+from zerosum.training.distributed import Team, joined
 from zerosum.training.match import Match
 from zerosum.training.screen import Screen, Silent
+from zerosum.training.stop import Stop, heeded
 
 FACES = 36  # pictures in a grid of fixed noise
 CHECKPOINT_SECONDS = 180.0  # beside the checkpoints at each save
 DEFAULTS = Plan(minutes=10, batch=64, order="epochs", average=0.1, score=500, keep=4)
 
 
-def complete(game: Game, plan: Plan) -> Plan:
-    """The plan, with what it leaves open taken from the game's own, then from the defaults."""
-    plan = plan.over(game.plan()).over(DEFAULTS)
-    return replace(plan, micro=plan.micro or plan.batch)
+def complete(game: Game, plan: Plan, team: Team | None = None) -> Plan:
+    """The plan, with what it leaves open taken from the game's own, then from the defaults.
+
+    Each process of a team takes its share of the batch at once. Raises Refusal if that does not go evenly.
+    """
+    plan, size = plan.over(game.plan()).over(DEFAULTS), team.size if team else 1
+    assert plan.batch is not None
+    if plan.batch % size:
+        raise Refusal(f"--batch {plan.batch} cannot be shared evenly among {size} processes; {size * 8} could.")
+    return replace(plan, micro=plan.micro or plan.batch // size)
 
 
-def recipe_of(game: Game, source: Source, plan: Plan) -> str:
+def recipe_of(game: Game, source: Source, plan: Plan, team: Team | None = None) -> str:
     """A hash of all that decides a run's result: game, config, data, and those parts of the plan that count."""
-    plan, machine = complete(game, plan), choose(plan)
+    plan, machine = complete(game, plan, team), choose(plan)
     decisive = ("minutes", "images", "batch", "micro", "order", "average", "seed", "save", "score")
     played = [machine.device.type, machine.arithmetic, *(getattr(plan, name) for name in decisive)]
     return digest([game.name(), game.settings(), asdict(source.shape), source.fingerprint, played])
@@ -60,23 +64,34 @@ def train(
     """
     if not issubclass(source.holds, game.plays_on):
         raise Refusal(f"{game.name()} plays on {game.plays_on.called}; {source.name} holds {source.holds.called}.")
-    with run.locked(), _signals() as stopped:
-        Training(game, source, run, plan, screen or Silent(), about).play(stopped)
+    with joined() as team, run.locked() if team.leads else contextlib.nullcontext(), heeded() as stop:
+        training = Training(game, source, run, plan, screen or Silent(), about, team)
+        stop.at_once = False  # from here on there is something to save
+        training.play(stop)
 
 
 class Training:
     """One run: the match, the averaged generator, the judges, and the times at which each has its turn."""
 
-    def __init__(self, game: Game, source: Source, run: Run, plan: Plan, screen: Screen, about: dict | None = None):
-        self.source, self.run, self.screen = source, run, screen
-        recipe = recipe_of(game, source, plan)
+    def __init__(
+        self,
+        game: Game,
+        source: Source,
+        run: Run,
+        plan: Plan,
+        screen: Screen,
+        about: dict | None = None,
+        team: Team | None = None,
+    ):
+        self.source, self.run, self.screen, self.team = source, run, screen, team or Team()
+        recipe = recipe_of(game, source, plan, team)
         if (run.path / "run.json").is_file() and run.info.get("recipe") != recipe:
             raise Refusal(f"{run.path} holds a run of another recipe (game, data or settings). Name another --run.")
-        self.plan = plan = complete(game, plan)
+        self.plan = plan = complete(game, plan, team)
         self.machine = choose(plan)
         torch.set_flush_denormal(True)  # tiny moments of Adam are slow on a CPU
         total = self._total(game)
-        self.match = Match(game, source, plan, self.machine, total)
+        self.match = Match(game, source, plan, self.machine, total, self.team)
         assert plan.average is not None
         live = game.generator()
         live.header = replace(live.header, recipe=recipe, data=source.name)
@@ -86,27 +101,29 @@ class Training:
             plan.grid or math.ceil(total / 40),
             plan.save or math.ceil(total / 8),
         )
-        self._write_info(game, recipe, total, about or {})
-        self.panel = self._panel()
+        if self.team.leads:
+            self._write_info(game, recipe, total, about or {})
+        self.panel = self._panel() if self.team.leads else None
         self._began = self._saved = time.monotonic()
         self._before = 0.0  # seconds of play before this start, less those of scoring since
 
-    def play(self, stopped: threading.Event) -> None:
-        """From where the run stands to the end of its clock."""
+    def play(self, stop: Stop | None = None) -> None:
+        """From where the run stands to the end of its clock, or until it is told to stop."""
         self._resume()
         clock = self.match.clock
         self.screen.start(clock.total, clock.images)
         with self.screen:
-            if clock.images == 0:
+            if clock.images == 0 and self.team.leads:
                 self._draw_reals()
                 self._draw_fakes()
             while clock.images < clock.total:
                 self.play_round()
-                if stopped.is_set() and clock.images < clock.total:
+                if self.team.any(stop is not None and stop.asked) and clock.images < clock.total:
                     self._refuse_nonsense()
                     self._checkpoint()
                     raise Interrupted(f"Stopped after {clock.images:,} images; all is saved. {self._how_to_go_on()}")
-        self.run.write_info(self.run.info | {"finished": True})
+        if self.team.leads:
+            self.run.write_info(self.run.info | {"finished": True})
 
     def play_round(self) -> None:
         """A round, the average's step, and what is then due."""
@@ -125,15 +142,19 @@ class Training:
         self.screen.advance(now)
         if is_due(self.log) or is_due(self.save):
             self._refuse_nonsense()
-        if is_due(self.log):
-            self._log()
-        if is_due(self.grid):
-            self._draw_fakes()
-        if is_due(self.save):
-            self._snapshot()
-        late = time.monotonic() - self._saved > CHECKPOINT_SECONDS
-        if is_due(self.save) or (late and is_due(self.log)):  # the log has just seen that all is finite
+        if self.team.leads:
+            self._write(log=is_due(self.log), grid=is_due(self.grid), save=is_due(self.save))
+        late = is_due(self.log) and self.team.agree(time.monotonic() - self._saved > CHECKPOINT_SECONDS)
+        if is_due(self.save) or late:  # the log has just seen that all is finite
             self._checkpoint()
+
+    def _write(self, log: bool, grid: bool, save: bool) -> None:
+        if log:
+            self._log()
+        if grid:
+            self._draw_fakes()
+        if save:
+            self._snapshot()
 
     def _log(self) -> None:
         notes = self.match.take_notes()
@@ -210,27 +231,29 @@ class Training:
         return None
 
     def _checkpoint(self) -> None:
-        clock = self.match.clock
-        if checkpoint.has(self.run.path / "state", clock.images):
-            return
-        self.run.flush()
-        tensors = self.match.tensors() | {"average": self.average.copy.state_dict()}
-        state = self.match.state() | {"seconds": self.seconds}
-        checkpoint.save(self.run.path / "state", clock.images, tensors, state)
+        images, tensors = self.match.clock.images, self.match.tensors()
+        if self.team.leads and not checkpoint.has(self.run.path / "state", images):
+            self.run.flush()
+            tensors |= {"average": self.average.copy.state_dict()}
+            state = self.match.state() | {"seconds": self.seconds}
+            checkpoint.save(self.run.path / "state", images, tensors, state)
         self._saved = time.monotonic()
 
     def _resume(self) -> None:
         """Goes back to the newest undamaged checkpoint, and drops what was written after it."""
-        self.run.sweep()
-        found, passed_over = checkpoint.newest(self.run.path / "state")
+        with self.team.lead_first():
+            if self.team.leads:
+                self.run.sweep()
+            found, passed_over = checkpoint.newest(self.run.path / "state")
         for sentence in passed_over:
             self.screen.say(sentence)
+        if self.team.leads:
+            self.run.forget_after(int(found.path.name) if found else -1)
         if found is None:
-            self.run.forget_after(-1)
             return
         state = found.state
         try:
-            self.match.restore(state, found.tensors("game"), found.tensors("optimizers"))
+            self.match.restore(state, found.tensors)
             self.average.copy.load_state_dict(found.tensors("average"))
         except (RuntimeError, KeyError, IndexError) as error:
             made = self.run.info["versions"].get("zerosum")
@@ -238,7 +261,6 @@ class Training:
                 f"{found.path} was saved by other networks (zerosum {made}): {error}. Go on with that version, or "
                 "begin anew with another --run."
             ) from error
-        self.run.forget_after(state["images"])
         self._before = state["seconds"]
         self.screen.say(f"resumed {self.run.path} at {state['images']:,} images")
 
@@ -249,7 +271,7 @@ class Training:
 
     def _total(self, game: Game) -> int:
         """The run's length in images: as planned, as a stopped run has it, or as many as the minutes allow."""
-        if (self.run.path / "run.json").is_file():
+        if self.team.agree((self.run.path / "run.json").is_file()):
             return self.run.info["total"]
         if self.plan.images is not None:
             return self.plan.images
@@ -259,15 +281,15 @@ class Training:
             rate = self._trial(game, min(30.0, 2.4 * self.plan.minutes))
         batch = self.plan.batch or 1
         left = 60 * self.plan.minutes - (time.monotonic() - begin)  # the trial is part of the minutes
-        return max(1, round(left * rate / batch)) * batch
+        return self.team.agree(max(1, round(left * rate / batch)) * batch)
 
     def _trial(self, game: Game, seconds: float) -> float:
         """Images a second, measured on a copy that is thrown away; the first two rounds do not count."""
-        match = Match(copy.deepcopy(game), self.source, self.plan, self.machine, total=10**9)
+        match = Match(copy.deepcopy(game), self.source, self.plan, self.machine, total=10**9, team=self.team)
         for _ in range(2):
             match.play_round()
         begin, before = time.monotonic(), match.clock.images
-        while time.monotonic() - begin < seconds:
+        while not self.team.any(time.monotonic() - begin > seconds):
             match.play_round()
         return (match.clock.images - before) / (time.monotonic() - begin)
 
@@ -296,25 +318,3 @@ class Training:
 
     def _how_to_go_on(self) -> str:
         return f"Run the same command again to go on, or use what there is: zerosum sample {self.run.path}"
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; a second Ctrl-C stops at once."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-
-    def stop(number: int, frame: object) -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        stopped.set()
-        os.write(2, b"\nfinishing the step, then saving; Ctrl-C again stops at once\n")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
