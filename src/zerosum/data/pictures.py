@@ -158,8 +158,21 @@ class Workshop:
 
 @contextlib.contextmanager
 def workshop(num: int, shape: DataShape) -> Iterator[Workshop]:
-    """A place to make a set of at most `num` pictures; what is not finished vanishes. Raises Refusal on a full disk."""
-    parent = cache_dir("pictures")
+    """A place to make a set of at most `num` pictures; what is not finished vanishes. Raises Refusal where the cache
+    cannot be written: on a full disk at once if that can be seen, else when it happens."""
+    try:
+        with _made(cache_dir("pictures"), num, shape) as making:
+            yield making
+    except OSError as error:
+        place = os.environ.get("ZEROSUM_CACHE") or "the cache"
+        raise Refusal(
+            f"{place}: the pictures cannot be kept ({error.strerror or error}). "
+            "Make room, or set ZEROSUM_CACHE to another place."
+        ) from error
+
+
+@contextlib.contextmanager
+def _made(parent: Path, num: int, shape: DataShape) -> Iterator[Workshop]:
     _sweep(parent)
     needed = num * (shape.height * shape.width * shape.channels + 8 * len(shape.attributes))
     free = shutil.disk_usage(parent).free
@@ -257,10 +270,8 @@ def _new_map(path: Path, shape: tuple[int, ...], dtype: type) -> np.memmap:
             try:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
             except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise Refusal(
-                        f"{path.parent.parent}: {error.strerror}. Make room, or set ZEROSUM_CACHE."
-                    ) from error
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a file system that cannot do it
+                    raise
     return array
 
 
