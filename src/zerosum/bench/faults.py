@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -21,60 +22,124 @@ from zerosum.core.pictures import to_pil
 from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
 
-KILLS = {"smoke": 1, "quick": 10, "full": 50}
-ROUNDS = {"smoke": 20, "quick": 1500, "full": 8000}
+KILLS = {"smoke": 1, "quick": 10, "full": 200}
+ROUNDS = {"smoke": 20, "quick": 200, "full": 3500}
 BATCH = 8
+PICTURES = 64
+SAVE, LOG = 5, 1  # rounds: so often that many kills fall into saving and scoring
+PLAYING = 4.0  # times the seconds from one save to the next: the time of play within which most kills fall
+STARTING = 4.0  # seconds of a start within which every eighth falls
+PATIENCE = 120.0  # seconds after which a start that does not play counts as lost
 SEEDS = (0,)  # decides the moments; the run that is killed is one
+
+
+@dataclass(frozen=True)
+class End:
+    """What a kill found and left."""
+
+    alive: bool = True
+    lost: bool = False
+    amid: bool = False  # a save or a scoring was under way
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """Kills one run again and again, lets it end, and compares it with one that nothing disturbed."""
-    lost, struck = _lost(KILLS[budget], ROUNDS[budget], seeds[0])
-    return [measure("faults", "lost", [lost]), measure("faults", "kills", [struck], applies=budget == "full")]
+    ends, differs = _played(KILLS[budget], ROUNDS[budget], seeds[0])
+    counts = Counter(name for end in ends for name in ("alive", "lost", "amid") if getattr(end, name))
+    full = budget == "full"
+    return [
+        measure("faults", "lost", [float(counts["lost"] + differs)]),
+        measure("faults", "kills", [float(counts["alive"])], applies=full, note="" if full else "too few kills"),
+        measure("faults", "amid", [float(counts["amid"])], applies=full, note="" if full else "too few kills"),
+    ]
 
 
-def _lost(kills: int, rounds: int, seed: int) -> tuple[float, float]:
-    """How many kills lost a checkpoint or left a run that would not resume, one more if the end is not the same; and
-    how many of the kills found the run alive."""
+def _played(kills: int, rounds: int, seed: int) -> tuple[list[End], bool]:
+    """What became of each kill, and whether the run that was killed ended otherwise than the undisturbed one."""
     moments = random.Random(seed)
     with tempfile.TemporaryDirectory() as parent:
         whole, struck = Path(parent, "whole"), Path(parent, "struck")
         _draw(Path(parent, "faces"))
         if _start(whole, rounds).wait() != 0:
             raise Refusal("the undisturbed run did not end well: nothing can be compared. Try `zerosum doctor`.")
-        ends = [_strike(struck, rounds, moments) for _ in range(kills)]
-        lost, alive = ends.count("lost"), len(ends) - ends.count("over")
+        window = PLAYING * _cycle(whole, rounds // SAVE)
+        ends = [_strike(struck, rounds, moments, window) for _ in range(kills)]
         if _start(struck, rounds).wait() != 0 or not Run(struck).is_finished:
-            return lost + 1.0, float(alive)
-        return lost + float(_hashes(whole) != _hashes(struck) or _log(whole) != _log(struck)), float(alive)
+            return ends, True
+        return ends, _results(whole) != _results(struck)
 
 
 def _draw(folder: Path) -> None:
-    """64 faces as files."""
+    """Faces as files."""
     folder.mkdir()
-    source = avatars(32, count=64, heldout_count=0, progress=False)
-    for number, pixels in enumerate(source.pixels(np.arange(64))):
+    source = avatars(32, count=PICTURES, heldout_count=0, progress=False)
+    for number, pixels in enumerate(source.pixels(np.arange(PICTURES))):
         to_pil(pixels).save(folder / f"{number}.png")
 
 
-def _strike(folder: Path, rounds: int, moments: random.Random) -> Literal["kept", "lost", "over"]:
+def _strike(folder: Path, rounds: int, moments: random.Random, window: float) -> End:
     """Starts the run and kills it at a random moment. Lost: it had refused, or its newest checkpoint went back."""
-    before = _newest(folder)
-    process = _start(folder, rounds)
-    time.sleep(moments.uniform(1.0, 5.0))
+    before, undone = _newest(folder), _undone(folder)
+    in_start, moment = moments.random() < 1 / 8, moments.random()
+    process, began = _start(folder, rounds), _mark(folder)
+    if in_start:
+        time.sleep(moment * STARTING)
+    else:
+        plays = _await_play(folder, began, process)
+        time.sleep(moment * window if plays else 0)
     ended = process.poll()
     process.kill()
     process.wait()
     if ended == 0:
-        return "over"
-    return "lost" if ended is not None or _newest(folder) < before else "kept"
+        return End(alive=False)
+    went_back = ended is not None or _newest(folder) < before
+    never_played = not in_start and _mark(folder) == began
+    return End(alive=ended is None, lost=went_back or never_played, amid=not _undone(folder) <= undone)
 
 
 def _start(folder: Path, rounds: int) -> subprocess.Popen:
-    settings = ["--resolution", "32", "--width", "4", "--z", "8", "--batch", str(BATCH), "--save", str(50 * BATCH)]
-    images = ["--images", str(rounds * BATCH), "--score", "0", "--run", str(folder), "--json"]
-    command = [sys.executable, "-m", "zerosum", "train", "dcgan", str(folder.parent / "faces"), *settings, *images]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """The run in a process of its own, judged by the untrained judge alone: its cache and pip offer no other."""
+    settings = ["--resolution", "32", "--width", "4", "--z", "8", "--batch", str(BATCH), "--score", "50"]
+    often = ["--save", str(SAVE * BATCH), "--log", str(LOG * BATCH), "--images", str(rounds * BATCH)]
+    command = [sys.executable, "-m", "zerosum", "train", "dcgan", str(folder.parent / "faces"), *settings, *often]
+    alone = {"ZEROSUM_CACHE": str(folder.parent / "cache"), "PIP_NO_INDEX": "1", "OMP_NUM_THREADS": "1"}
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(
+        [*command, "--run", str(folder), "--json"], stdout=quiet, stderr=quiet, env=os.environ | alone
+    )
+
+
+def _cycle(folder: Path, saves: int) -> float:
+    """Seconds from one save to the next, by the times of the files that a run draws first and last."""
+    begin, end = (path.stat().st_mtime for path in (folder / "reals.png", Run(folder).snapshots[-1]))
+    return (end - begin) / saves
+
+
+def _mark(folder: Path) -> tuple[int, int] | None:
+    """Changes when a run begins to play: the log is written anew on resuming, and goes on from there."""
+    try:
+        log = (folder / "log.jsonl").stat()
+    except FileNotFoundError:
+        return None
+    return log.st_ino, log.st_mtime_ns
+
+
+def _await_play(folder: Path, before: tuple[int, int] | None, process: subprocess.Popen) -> bool:
+    """Until the run plays; False if it has ended, or will not."""
+    begin = time.monotonic()
+    while _mark(folder) == before:
+        if process.poll() is not None or time.monotonic() - begin > PATIENCE:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def _undone(folder: Path) -> set[tuple[str, int]]:
+    """What saves and scorings have left undone: files half written, and snapshots that no checkpoint has followed."""
+    newest = _newest(folder)
+    behind = [path for path in Run(folder).snapshots if int(path.stem.rpartition("-")[2]) > newest]
+    halves = [*folder.glob(".snapshot-*.tmp"), *folder.glob(".best*.tmp"), *folder.glob("state/.*.tmp")]
+    return {(path.name, path.stat().st_mtime_ns) for path in [*behind, *halves]}
 
 
 def _newest(folder: Path) -> int:
@@ -82,13 +147,11 @@ def _newest(folder: Path) -> int:
     return int(found.path.name) if found else 0
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    """The hashes of the last checkpoint's tensors."""
+def _results(folder: Path) -> list:
+    """What must be the same: the last checkpoint's tensors, the logs, the scores, the snapshots and the pictures."""
     found, _ = checkpoint.newest(folder / "state")
     assert found is not None
-    manifest = json.loads((found.path / checkpoint.MANIFEST).read_text(encoding="utf-8"))
-    return {name: value for name, value in manifest.items() if name.endswith(".safetensors")}
-
-
-def _log(folder: Path) -> bytes:
-    return (folder / "log.jsonl").read_bytes()
+    tensors = {name: value for name, value in found.hashes.items() if name.endswith(".safetensors")}
+    run = Run(folder)
+    files = [folder / "log.jsonl", folder / "metrics.jsonl", run.best, *run.snapshots, *run.grids]
+    return [tensors, *((file.name, file.read_bytes()) for file in files)]

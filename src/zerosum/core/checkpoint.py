@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,81 +13,123 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
-from zerosum.core.files import save_json, save_tensors, sha256, sync
+from zerosum.core.files import room_for, save_json, save_tensors, sha256, sync, to_json
 
 MANIFEST = "manifest.json"
+STATE = "state.json"
+LARGEST = 65536  # bytes of a manifest that is worth reading; ours have some 400
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A complete checkpoint on the disk."""
+    """A complete checkpoint on the disk, and the SHA-256 of each of its files, by name."""
 
     path: Path
+    hashes: Mapping[str, str]
 
     @property
     def state(self) -> dict:
         """The plain values that were saved."""
-        return json.loads((self.path / "state.json").read_text(encoding="utf-8"))
+        return json.loads((self.path / STATE).read_text(encoding="utf-8"))
 
     def tensors(self, name: str) -> dict[str, Tensor]:
-        """One of the saved groups of tensors, on the CPU."""
-        return load_file(self.path / f"{name}.safetensors")
+        """One of the saved groups of tensors, on the CPU. Raises KeyError for a group that the manifest lacks."""
+        file = f"{name}.safetensors"
+        if file not in self.hashes:  # it may lie in the folder, but nothing vouches for it
+            raise KeyError(file)
+        return load_file(self.path / file)
 
 
 def save(parent: Path, images: int, tensors: Mapping[str, Mapping[str, Tensor]], state: dict, keep: int = 2) -> None:
     """Saves groups of tensors and plain values as `parent/NNNNNNNNN/` and removes all but the newest `keep`.
 
-    Written in a temporary folder beside the target, each file and the folder flushed to disk, then renamed.
+    Written in a temporary folder beside the target, each file and the folder flushed to disk, then renamed. Raises
+    Refusal where the disk is full; the checkpoints before it stay.
     """
-    parent.mkdir(parents=True, exist_ok=True)
     target, temporary = parent / f"{images:09d}", parent / f".{images:09d}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    for name, group in tensors.items():
-        save_tensors(temporary / f"{name}.safetensors", group)
-    save_json(temporary / "state.json", state)
-    save_json(temporary / MANIFEST, {file.name: sha256(file) for file in sorted(temporary.iterdir())})
-    sync(temporary)
-    if target.exists():  # a damaged one, or one that a resumed run has come back to
-        shutil.rmtree(target)
-    os.rename(temporary, target)
-    sync(parent)
-    for old in complete(parent)[:-keep]:
+    try:
+        with room_for(target):
+            temporary.mkdir(parents=True)
+            _write(temporary, tensors, state)
+            if target.exists():  # a damaged one: the trainer saves none that is there
+                shutil.rmtree(target)
+            os.rename(temporary, target)
+            sync(parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    for old in _superseded(parent, images, keep):
         shutil.rmtree(old)
 
 
 def has(parent: Path, images: int) -> bool:
     """Whether an undamaged checkpoint stands at so many images."""
-    path = parent / f"{images:09d}"
-    return path.is_dir() and _fault(path) is None
+    return isinstance(_inspect(parent / f"{images:09d}"), Checkpoint)
 
 
 def complete(parent: Path) -> list[Path]:
     """The folders that were renamed into place, oldest first; their contents are not checked."""
-    return sorted(path for path in parent.glob("[0-9]*") if path.is_dir())
+    found = [path for path in parent.glob("[0-9]*") if path.name.isdecimal() and path.is_dir()]
+    return sorted(found, key=lambda path: int(path.name))
 
 
 def newest(parent: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest undamaged checkpoint under `parent`, if any, and a sentence on each damaged one passed over."""
     passed_over: list[str] = []
     for path in reversed(complete(parent)):
-        fault = _fault(path)
-        if fault is None:
-            return Checkpoint(path), passed_over
-        passed_over.append(f"{path}: {fault}; passed over.")
+        found = _inspect(path)
+        if isinstance(found, Checkpoint):
+            return found, passed_over
+        passed_over.append(f"{path}: {found}; passed over.")
+    if passed_over:
+        passed_over.append(f"{parent}: no checkpoint in it is whole. The run begins again at 0 images.")
     return None, passed_over
 
 
-def _fault(path: Path) -> str | None:
-    """What is wrong with a checkpoint, or None."""
+def _write(folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], state: dict) -> None:
+    for name, group in tensors.items():
+        save_tensors(folder / f"{name}.safetensors", group)
+    save_json(folder / STATE, state)
+    save_json(folder / MANIFEST, {file.name: sha256(file) for file in sorted(folder.iterdir())})
+    sync(folder)
+
+
+def _superseded(parent: Path, images: int, keep: int) -> list[Path]:
+    """All but the last `keep` up to `images`. A later one was found damaged, for the run went back behind it."""
+    found = complete(parent)
+    kept = [path for path in found if int(path.name) <= images][-keep:]
+    return [path for path in found if path not in kept]
+
+
+def _inspect(path: Path) -> Checkpoint | str:
+    """The checkpoint if every file that its manifest lists is as it was saved, else what is wrong with it."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return "its manifest cannot be read"
-    for name, expected in manifest.items():
-        file = path / name
-        if not file.is_file():
-            return f"{name} is missing"
-        if sha256(file) != expected:
-            return f"{name} is damaged (its SHA-256 is not the manifest's)"
-    return None
+        hashes = _manifest(path / MANIFEST)
+    except (OSError, ValueError, RecursionError):
+        return "its manifest cannot be read, or was changed"
+    for name, expected in hashes.items():
+        try:
+            if not (path / name).is_file():
+                return f"{name} is missing"
+            if sha256(path / name) != expected:
+                return f"{name} is damaged (its SHA-256 is not the manifest's)"
+        except OSError as error:  # a bad sector, a folder that may not be read
+            return f"{name} cannot be read ({error.strerror})"
+    return Checkpoint(path, hashes)
+
+
+def _manifest(file: Path) -> dict[str, str]:
+    """The SHA-256 of each file, by name. Raises OSError, ValueError or RecursionError unless it is as it was saved.
+
+    No other file vouches for it, so that its text must be, to the byte, the one that `save` writes.
+    """
+    if not file.is_file() or file.stat().st_size > LARGEST:
+        raise ValueError("not a manifest")
+    text = file.read_bytes().decode()
+    hashes = json.loads(text)
+    if not isinstance(hashes, dict) or STATE not in hashes or text != to_json(hashes):
+        raise ValueError("not a manifest")
+    for name, value in hashes.items():
+        if not re.fullmatch(r"\w[\w.-]{0,99}", name, re.ASCII) or not re.fullmatch(r"[0-9a-f]{64}", str(value)):
+            raise ValueError(f"not a file beside it: {name!r}")
+    return hashes

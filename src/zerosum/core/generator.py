@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import reprlib
+import typing
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -42,11 +45,26 @@ class Header:
 
     @classmethod
     def from_json(cls, text: str) -> Header:
-        """The inverse of `to_json`. Raises Refusal for a format newer than this version knows."""
-        record = json.loads(text)
-        if record.get("format", 0) > FORMAT:
-            raise Refusal(f"the file has format {record['format']}, this version reads up to {FORMAT}: update zerosum.")
-        return cls(**{**record, "shape": DataShape.from_json(record["shape"])})
+        """The inverse of `to_json`. Raises Refusal for a format newer than this version knows, and for no header."""
+        try:
+            record: dict[str, Any] = json.loads(text)
+            its = record["format"]
+            if isinstance(its, int) and its > FORMAT:
+                raise Refusal(f"the file has format {its}, this version reads up to {FORMAT}: update zerosum.")
+            for name, kind in typing.get_type_hints(cls).items():
+                _expect(record, name, dict if kind is DataShape else kind)
+            for name in ("height", "width", "channels"):
+                _expect(record["shape"], name, int, least=1)
+            return cls(**{**record, "shape": DataShape.from_json(record["shape"])})
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+            raise Refusal(f"its header cannot be read ({error!r:.200}). Load another snapshot.") from error
+
+
+def _expect(record: dict, name: str, kind: type, least: int = 0) -> None:
+    """Raises KeyError or TypeError unless the record has such a value, a number at least `least`."""
+    value = record[name]
+    if type(value) is not kind or (isinstance(value, int) and value < least):
+        raise TypeError(f"{name} is {reprlib.repr(value)}")
 
 
 @runtime_checkable
@@ -163,7 +181,8 @@ class LatentGenerator(Generator):
 def load(path: str | Path, device: str = "cpu") -> Any:
     """The generator in a file, or the best one of a run's folder, in evaluation mode, with its judge.
 
-    Raises Refusal if the file is missing, damaged, of a newer format, or of a game that is not in the catalogue.
+    Raises Refusal if the file is missing, damaged, of a newer format, of a game that is not in the catalogue, or if
+    its header asks for other networks than its tensors are. Takes no more memory than the file has bytes, twice.
     """
     path = Run.open(path).best if Path(path).is_dir() else Path(path)
     if not path.is_file():
@@ -172,7 +191,7 @@ def load(path: str | Path, device: str = "cpu") -> Any:
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError) as error:
         raise Refusal(f"{path}: not a complete safetensors file ({error}). Load another snapshot.") from error
     if "zerosum" not in metadata:
         raise Refusal(f"{path}: has no header of ours. Wanted a snapshot that Zerosum saved.")
@@ -180,16 +199,35 @@ def load(path: str | Path, device: str = "cpu") -> Any:
 
 
 def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:
+    """The networks that the header describes, first without memory: a made-up header could ask for terabytes."""
     try:
         header = Header.from_json(text)
-        game_type = catalog.game(header.game)
-        game = game_type(catalog.config(game_type, header.config), header.shape)
-    except (TypeError, ValueError, KeyError) as error:
-        raise Refusal(f"{path}: its header cannot be read ({error}). Load another snapshot.") from error
-    generator = game.generator()
-    try:
-        generator.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise Refusal(f"{path}: its tensors are not those of {header.game}: {error}") from error
+        with torch.device("meta"):
+            wanted = _blank(header).state_dict()
+    except Refusal as refusal:
+        raise Refusal(f"{path}: {refusal}") from refusal
+    except Exception as error:  # there is no end to what a made-up config does to a constructor
+        raise Refusal(f"{path}: its header describes no network ({error!r:.200}). Load another snapshot.") from error
+    if fault := _difference(wanted, tensors):
+        raise Refusal(f"{path}: its tensors are not those of {header.game}: {fault}. Load another snapshot.")
+    generator = _blank(header)
+    generator.load_state_dict(tensors)
     generator.header = header
     return generator.eval().requires_grad_(False)
+
+
+def _blank(header: Header) -> Generator:
+    """The header's generator with fresh weights."""
+    game_type = catalog.game(header.game)
+    return game_type(catalog.config(game_type, header.config), header.shape).generator()
+
+
+def _difference(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:
+    """The first tensor that is missing, too many, or of another shape or type, in words; None if all agree."""
+    for name in [*wanted, *found]:
+        want, came = (
+            f"{t.dtype} {list(t.shape)}" if t is not None else "none" for t in (wanted.get(name), found.get(name))
+        )
+        if want != came:
+            return f"{name:.100} is {came}, wanted {want}"
+    return None

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from zerosum.core.errors import Refusal
-from zerosum.core.files import save_json, sync, written
+from zerosum.core.files import room_for, save_json, sync, written
+
+SETTLE = 0.5  # seconds in which two claims on one folder must have seen each other
+ASIDE = "set-aside-"
 
 
 class Run:
@@ -45,11 +51,13 @@ class Run:
         """A new, empty run: the next number under `parent`, then the game's and the data's names."""
         parent = Path(parent)
         parent.mkdir(parents=True, exist_ok=True)
-        taken = [int(m[1]) for p in parent.iterdir() if (m := re.match(r"(\d{5})-", p.name))]
-        number = max(taken, default=-1) + 1
-        path = parent / f"{number:05d}-{game}-{re.sub(r'[^A-Za-z0-9._-]+', '_', data)}"
-        path.mkdir()
-        return cls(path)
+        while True:
+            taken = [int(m[1]) for p in parent.iterdir() if (m := re.match(r"(\d{5})-", p.name))]
+            number = max(taken, default=-1) + 1
+            path = parent / f"{number:05d}-{game}-{re.sub(r'[^A-Za-z0-9._-]+', '_', data)}"
+            with contextlib.suppress(FileExistsError):  # another process has just taken the number
+                path.mkdir()
+                return cls(path)
 
     @classmethod
     def unfinished(cls, parent: str | Path, recipe: str) -> Run | None:
@@ -65,10 +73,14 @@ class Run:
     @property
     def info(self) -> dict:
         """`run.json`. Raises Refusal if it cannot be read."""
+        path = self.path / "run.json"
         try:
-            return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise Refusal(f"{self.path / 'run.json'}: cannot be read ({error}). Name another run.") from error
+            info = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise Refusal(f"{path}: cannot be read ({error}). Name another run.") from error
+        if not isinstance(info, dict):
+            raise Refusal(f"{path}: holds no record of a run. Name another run.")
+        return info
 
     def write_info(self, info: dict) -> None:
         """Replaces `run.json`, whole or not at all."""
@@ -83,12 +95,12 @@ class Run:
     @property
     def snapshots(self) -> list[Path]:
         """The kept snapshots, oldest first."""
-        return sorted(self.path.glob("snapshot-*.safetensors"))
+        return self._numbered("snapshot", "safetensors")
 
     @property
     def grids(self) -> list[Path]:
         """The pictures of fixed noise, oldest first."""
-        return sorted(self.path.glob("fakes-*.png"))
+        return self._numbered("fakes", "png")
 
     @property
     def best(self) -> Path:
@@ -117,7 +129,8 @@ class Run:
 
     def append(self, file: str, record: dict) -> None:
         """Adds a line of JSON to one of the run's logs."""
-        with (self.path / file).open("a", encoding="utf-8") as out:
+        path = self.path / file
+        with room_for(path), path.open("a", encoding="utf-8") as out:
             out.write(json.dumps(record) + "\n")
 
     def flush(self) -> None:
@@ -131,7 +144,12 @@ class Run:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def forget_after(self, images: int) -> None:
-        """Drops what was written after `images` were drawn: a resumed run writes it again."""
+        """Drops what was written after `images` were drawn: a resumed run writes it again.
+
+        Below 0, where the run begins again: if there are checkpoints, all of them damaged, what it made is set aside.
+        """
+        if images < 0 and any(self.path.glob("state/[0-9]*")):
+            self._set_aside()
         for file in ("log.jsonl", "times.jsonl", "metrics.jsonl"):
             path = self.path / file
             if path.is_file():
@@ -139,22 +157,41 @@ class Run:
                 with written(path) as temporary:
                     temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         for path in [*self.grids, *self.snapshots]:
-            if int(path.stem.rpartition("-")[2]) > images:
+            if _number(path) > images:
                 path.unlink()
+
+    def _numbered(self, name: str, suffix: str) -> list[Path]:
+        """The files `name-NNNNNNNNN.suffix`, by their numbers; what a user has put beside them is none."""
+        found = [path for path in self.path.glob(f"{name}-*.{suffix}") if path.stem[len(name) + 1 :].isdecimal()]
+        return sorted(found, key=_number)
+
+    def _set_aside(self) -> None:
+        """Moves all that the run made into `set-aside-N/`, a run's folder whose snapshots can still be used."""
+        aside = self.path / f"{ASIDE}{1 + max(map(_number, self.path.glob(f'{ASIDE}*')), default=0)}"
+        aside.mkdir()
+        shutil.copyfile(self.path / "run.json", aside / "run.json")
+        stay = ("run.json", ".lock", ".holder")
+        moved = [p for p in self.path.iterdir() if p.name not in stay and not p.name.startswith(ASIDE)]
+        for path in sorted(moved, key=lambda p: p.name == "state"):  # last: until then a kill leaves this to be done
+            os.rename(path, aside / path.name)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder for one process. Raises Refusal if another one trains in it."""
-        import fcntl
+        """Holds the folder for one process. Raises Refusal if another one trains in it.
 
+        The system frees the lock when its process ends, be it by kill -9. On a file system without locks (flock), a
+        file names the holder, and counts for as long as that process lives.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise Refusal(f"{self.path}: another process trains in this folder. Wait, or use --run.") from error
-            handle.write(str(os.getpid()))
-            yield
+        with (self.path / ".lock").open("a+") as handle:
+            if _flock(handle, self.path):
+                with contextlib.suppress(OSError):  # on a full disk, it goes without its number
+                    os.ftruncate(handle.fileno(), 0)
+                    os.write(handle.fileno(), str(os.getpid()).encode())
+                yield
+            else:
+                with _claimed(self.path):
+                    yield
 
     def clear(self) -> None:
         """Removes the folder with all that is in it."""
@@ -167,6 +204,70 @@ def _read_lines(path: Path) -> list[dict]:
         return []
     lines = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             lines.append(json.loads(line))
-    return lines
+    return [line for line in lines if isinstance(line, dict) and isinstance(line.get("images"), int)]
+
+
+def _number(path: Path) -> int:
+    """The number that a file's or folder's name ends with; 0 for none."""
+    ending = path.stem.rpartition("-")[2]
+    return int(ending) if ending.isdecimal() else 0
+
+
+def _flock(handle: IO[str], folder: Path) -> bool:
+    """Takes the lock, or says that the file system has none. Raises Refusal if another process has it."""
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            return False
+        handle.seek(0)
+        raise Refusal(_taken(folder, handle.read(20))) from error
+    return True
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Holds the folder by a file that names machine and process. Raises Refusal if another process holds it so."""
+    path, mine = folder / ".holder", f"{socket.gethostname()} {os.getpid()}"
+    hint = f" Its file system has no locks: if that process has ended, delete {path}."
+    if (holder := _holder(path)) != mine and _may_live(holder):
+        raise Refusal(_taken(folder, holder) + hint)
+    with written(path) as temporary:
+        temporary.write_text(mine, encoding="utf-8")
+    time.sleep(SETTLE)  # of two that claim it at once, the last to write has it
+    if (holder := _holder(path)) != mine:
+        raise Refusal(_taken(folder, holder) + hint)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _holder(path: Path) -> str:
+    """The "machine process" that a file names; empty without one."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")[:300]
+    except FileNotFoundError:
+        return ""
+
+
+def _may_live(holder: str) -> bool:
+    """Whether the process may still run: of other machines, nothing is known."""
+    machine, _, process = holder.rpartition(" ")
+    if machine != socket.gethostname() or not process.isdecimal():
+        return bool(holder)
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it belongs to somebody else
+        return True
+    return True
+
+
+def _taken(folder: Path, holder: str) -> str:
+    return f"{folder}: another process ({holder or 'unknown'}) trains in this folder. Wait for it, or use --run."
