@@ -23,7 +23,7 @@ from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
 
 KILLS = {"smoke": 1, "quick": 10, "full": 200}
-ROUNDS = {"smoke": 20, "quick": 200, "full": 3500}
+ROUNDS = {"smoke": 20, "quick": 200, "full": 4500}
 BATCH = 8
 PICTURES = 64
 SAVE, LOG = 5, 1  # rounds: so often that many kills fall into saving and scoring
