@@ -51,11 +51,11 @@ def main(argv: list[str]) -> None:
 
 
 def _list(options: List) -> None:
-    fields = ("summary", "licence", "citation", "package", "size_mb")
+    fields = ("summary", "licence", "citation", "package", "size_mb", "fetched")
     record = {name: {field: getattr(data, field) for field in fields} for name, data in DATA.items()}
     lines = [
         f"{name:<20} {data.summary}\n{'':<20} {data.licence}; {data.package}"
-        f"{f', {data.size_mb} MB to fetch' if data.size_mb else ', nothing to fetch'}\n{'':<20} {data.citation}"
+        f", {data.size_mb} MB{', fetched' if record[name]['fetched'] else ' to fetch'}\n{'':<20} {data.citation}"
         for name, data in DATA.items()
     ]
     show(record, options.json, "\n".join(lines) + "\n\nOr name any folder or zip of pictures.")

@@ -53,7 +53,7 @@ def _list(options: List) -> None:
     record = {name: {**asdict(artefact), "fetched": is_cached(artefact)} for name, artefact in WEIGHTS.items()}
     lines = [
         f"{name:<20} {artefact.what}\n{'':<20} {artefact.licence}; {artefact.package} {artefact.version}, "
-        f"{'fetched' if record[name]['fetched'] else f'{artefact.size_mb} MB to fetch'}\n{'':<20} {artefact.citation}"
+        f"{artefact.size_mb} MB{', fetched' if record[name]['fetched'] else ' to fetch'}\n{'':<20} {artefact.citation}"
         for name, artefact in WEIGHTS.items()
     ]
     show(record, options.json, "\n".join(lines))
@@ -62,5 +62,5 @@ def _list(options: List) -> None:
 def _get(options: Get) -> None:
     if options.name not in WEIGHTS:
         raise Refusal(f"no weights by the name '{options.name}'{nearest(options.name, WEIGHTS)}")
-    path = fetch(options.name, options.file)
+    path = fetch(options.name, options.file, progress=not options.json)
     show({"name": options.name, "path": str(path)}, options.json, f"{options.name}: {path}")

@@ -6,10 +6,10 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from zerosum.core.errors import Refusal, nearest
-from zerosum.core.packages import ARTEFACTS, Artefact
+from zerosum.core.packages import ARTEFACTS, Artefact, is_cached
 
 if TYPE_CHECKING:
     from zerosum.data.pictures import Pictures
@@ -25,6 +25,12 @@ class Named:
     package: str
     size_mb: int
     open: Callable[[int | tuple[int, int], bool], Pictures]
+    artefact: Artefact | None = None
+
+    @property
+    def fetched(self) -> bool:
+        """Whether nothing need be fetched any more."""
+        return self.artefact is None or is_cached(self.artefact)
 
 
 def _avatars(resolution: int | tuple[int, int], progress: bool) -> Pictures:
@@ -47,6 +53,7 @@ def _packaged(artefact: Artefact, reader: str) -> Named:
         package=f"{artefact.package} {artefact.version}",
         size_mb=artefact.size_mb,
         open=open_,
+        artefact=artefact,
     )
 
 
@@ -63,16 +70,26 @@ DATA: dict[str, Named] = {
 }
 
 
-def open_data(name_or_path: str, resolution: int | tuple[int, int] = 64, progress: bool = True) -> Pictures:
-    """A folder or zip of pictures where the path exists, else the named set.
+def open_data(
+    name_or_path: str,
+    resolution: int | tuple[int, int] = 64,
+    progress: bool = True,
+    *,
+    channels: int = 3,
+    ground: str = "white",
+    frames: Literal["first", "all"] = "first",
+) -> Pictures:
+    """A folder or zip of pictures where the path exists, taken in as `folder` describes; else the named set, as it is.
 
     Raises Refusal for what is neither, with the nearest known name.
     """
     if Path(name_or_path).exists():
         from zerosum.data.folder import folder
 
-        return folder(name_or_path, resolution, progress=progress)
+        return folder(name_or_path, resolution, channels=channels, ground=ground, frames=frames, progress=progress)
     if name_or_path in DATA:
+        if (channels, ground, frames) != (3, "white", "first"):
+            raise Refusal(f"{name_or_path} comes as it is: --channels, --ground and --frames are for folders and zips.")
         return DATA[name_or_path].open(resolution, progress)
     raise Refusal(
         f"'{name_or_path}' is neither a folder or zip of pictures nor data by name{nearest(name_or_path, DATA)} "
