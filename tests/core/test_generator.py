@@ -1,0 +1,232 @@
+"""A file is loaded as it was saved, or refused by name; nothing in it can raise anything else, or take memory."""
+
+from __future__ import annotations
+
+import functools
+import json
+import resource
+import struct
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zerosum as zs
+from tests.conftest import Blobs
+from zerosum.core import catalog
+from zerosum.core.errors import Refusal
+from zerosum.core.generator import FORMAT, Generator
+
+NUMBERS = [0, -1, 3, 64, 2**31, 10**9, 10**18, 2**63, 10**40]
+ODD: list[Any] = [
+    *NUMBERS,
+    None,
+    True,
+    2.5,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "\ud800",
+    [],
+    [[]],
+    {},
+    [1, 2],
+    {"a": 1},
+]
+odd = st.sampled_from(ODD)
+quick = functools.partial(settings, deadline=None, derandomize=True, database=None)
+
+
+@functools.cache
+def whole(game: str = "dcgan") -> bytes:
+    """A file as it is saved."""
+    game_type = catalog.game(game)
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "snapshot.safetensors")
+        game_type(game_type.tiny, Blobs(1).shape).generator().save(path, images=8)
+        return path.read_bytes()
+
+
+def parts(data: bytes) -> tuple[dict, bytes]:
+    """The format's own header, and the tensors' bytes."""
+    (length,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def joined(header: Any, body: bytes) -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def with_ours(change: dict | str, game: str = "dcgan") -> bytes:
+    """A file whose header of ours is changed, or is that text."""
+    header, body = parts(whole(game))
+    ours = json.loads(header["__metadata__"]["zerosum"])
+    header["__metadata__"]["zerosum"] = change if isinstance(change, str) else json.dumps(ours | change)
+    return joined(header, body)
+
+
+def loaded(data: bytes) -> Generator | None:
+    """What is in such a file, or None where it is refused, with the file's name; pictures can be made from it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "bad.safetensors")
+        path.write_bytes(data)
+        try:
+            generator = zs.load(path)
+        except Refusal as error:
+            refusal = str(error)
+        else:
+            refusal = ""
+    if refusal:
+        assert str(path) in refusal
+        assert len(refusal) < 1000
+        return None
+    assert generator.images(1).shape == (1, 3, 32, 32)
+    return generator
+
+
+@pytest.mark.parametrize("game", catalog.names())
+def test_what_is_saved_is_loaded(game: str) -> None:
+    found = loaded(whole(game))
+    assert found is not None
+    assert (found.header.game, found.header.images, found.header.format) == (game, 8, FORMAT)
+
+
+@quick(max_examples=150)
+@given(st.data())
+def test_changed_bytes(data: st.DataObject) -> None:
+    content = bytearray(whole())
+    header_ends = 8 + struct.unpack("<Q", content[:8])[0]
+    place = st.one_of(st.integers(0, header_ends + 8), st.integers(0, len(content) - 1))
+    for at, value in data.draw(st.lists(st.tuples(place, st.integers(0, 255)), min_size=1, max_size=4)):
+        content[at] = value
+    loaded(bytes(content))
+
+
+@quick(max_examples=40)
+@given(st.one_of(st.integers(0, 3000), st.integers(0, len(whole()) - 1)))
+def test_cut_files(length: int) -> None:
+    assert loaded(whole()[:length]) is None
+
+
+@quick(max_examples=40)
+@given(st.binary(max_size=300))
+def test_any_bytes(data: bytes) -> None:
+    assert loaded(data) is None
+    assert loaded(whole() + data) is None or not data
+
+
+@pytest.mark.parametrize("length", [0, 1, 2**20, 10**8, 2**32, 2**63 - 1, 2**64 - 1])
+def test_a_length_that_is_not_the_headers(length: int) -> None:
+    assert loaded(struct.pack("<Q", length) + whole()[8:]) is None
+
+
+@quick(max_examples=150)
+@given(st.data())
+def test_the_formats_own_header(data: st.DataObject) -> None:
+    header, body = parts(whole())
+    name = data.draw(st.sampled_from([key for key in header if key != "__metadata__"]))
+    entry = header[name]
+    what = data.draw(st.sampled_from(["dtype", "shape", "data_offsets", "drop", "rename", "entry", "swap"]))
+    if what == "dtype":
+        types = ["F64", "F16", "BF16", "I32", "U8", "BOOL", "F8_E4M3", "F4", "C64", "?"]
+        entry["dtype"] = data.draw(st.one_of(st.sampled_from(types), odd))
+    elif what in ("shape", "data_offsets"):
+        entry[what] = data.draw(st.one_of(odd, st.lists(st.one_of(st.sampled_from(NUMBERS), odd), max_size=5)))
+    elif what == "drop":
+        del header[name]
+    elif what == "rename":
+        header[data.draw(st.text(max_size=20)) + "?"] = header.pop(name)
+    elif what == "entry":
+        header[name] = data.draw(odd)
+    else:
+        other = data.draw(st.sampled_from([key for key in header if key not in ("__metadata__", name)]))
+        entry["data_offsets"] = header[other]["data_offsets"]  # they overlap
+    before = json.loads(json.dumps(parts(whole())[0]))
+    assert loaded(joined(header, body)) is None or header == before
+
+
+@quick(max_examples=200)
+@given(st.data())
+def test_our_header(data: st.DataObject) -> None:
+    game = data.draw(st.sampled_from(catalog.names()))
+    ours = json.loads(parts(whole(game))[0]["__metadata__"]["zerosum"])
+    place = data.draw(st.sampled_from([*ours, "config.", "shape."]))
+    if place.endswith("."):
+        inside = ours[place[:-1]]
+        inside[data.draw(st.sampled_from([*inside, "unknown"]))] = data.draw(odd)
+    else:
+        ours[place] = data.draw(odd)
+    loaded(with_ours(ours, game))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"x"', "[" * 100_000, "{}", '{"format": 1}', "9" * 5000])
+def test_no_header(text: str) -> None:
+    assert loaded(with_ours(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": FORMAT + 1}, "update zerosum"),
+        ({"game": "dcgam"}, "did you mean 'dcgan'"),
+        ({"game": "../core/run"}, "no game"),
+        ({"config": {"widht": 4}}, "did you mean 'width'"),
+        ({"config": {"z": 9, "width": 4}}, r"tensors are not those of dcgan: G\.0\.weight is .*8\], wanted .*9\]"),
+        ({"images": -1}, "images is -1"),
+        ({"shape": {"height": "32", "width": 32, "channels": 3}}, "height is '32'"),
+    ],
+)
+def test_the_refusal_says_why(change: dict, said: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.safetensors").write_bytes(with_ours(change))
+    with pytest.raises(Refusal, match=rf"bad\.safetensors: .*{said}"):
+        zs.load(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize("game", catalog.names())
+@pytest.mark.parametrize(
+    ("config", "shape"),
+    [
+        ({"z": 10**9}, {}),
+        ({"width": 10**6}, {}),
+        ({"z": 10**9, "width": 10**6}, {}),
+        ({}, {"height": 2**20, "width": 2**20}),
+        ({}, {"channels": 10**9}),
+        ({}, {"height": 10**15}),
+    ],
+)
+def test_networks_that_no_memory_could_hold_are_not_built(game: str, config: dict, shape: dict) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    header = json.loads(parts(whole(game))[0]["__metadata__"]["zerosum"])
+    changed = {"config": header["config"] | config, "shape": header["shape"] | shape}
+    assert loaded(with_ours(changed, game)) is None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
+
+
+def test_a_judge_comes_along() -> None:
+    found = loaded(whole())
+    assert found is not None
+    assert found.judge is not None
+    assert found.score(torch.zeros(2, 3, 32, 32)).shape == (2,)
+
+
+def test_a_file_that_is_not_ours(tmp_path: Path) -> None:
+    header, body = parts(whole())
+    del header["__metadata__"]
+    (tmp_path / "theirs.safetensors").write_bytes(joined(header, body))
+    with pytest.raises(Refusal, match="has no header of ours"):
+        zs.load(tmp_path / "theirs.safetensors")
+
+
+def test_the_header_survives_its_text() -> None:
+    found = loaded(whole())
+    assert found is not None
+    header = replace(found.header, recipe="abc", data="ünï", images=10**12)
+    assert type(header).from_json(header.to_json()) == header
