@@ -104,15 +104,19 @@ def _data(options: Options, run_folder: Path | None, shape: DataShape | None) ->
     from zerosum.core.run import Run
     from zerosum.data.catalog import open_data
 
-    name = options.against
+    name, opened = options.against, {}
     if name is None:
         if run_folder is None or not (run_folder / "run.json").is_file():
             raise Refusal(f"{options.what} does not say what it was made from. Add --against DATA, the real pictures.")
-        name = Run.open(run_folder).info.get("opened", {}).get("data")
+        opened = Run.open(run_folder).info.get("opened", {})
+        name = opened.get("data")
         if name is None:
             raise Refusal(f"{options.what} was trained from Python, on data it cannot open. Add --against DATA.")
     sides = options.resolution or ((shape.height, shape.width) if shape is not None else (64,))
-    return open_data(name, (sides[0], sides[-1]), progress=not options.json)
+    look = {key: opened[key] for key in ("channels", "ground", "frames") if key in opened}
+    if shape is not None and Path(name).exists():
+        look["channels"] = shape.channels
+    return open_data(name, (sides[0], sides[-1]), progress=not options.json, **look)
 
 
 def _same_shape(shape: DataShape, source: Source) -> None:

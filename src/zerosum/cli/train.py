@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -19,6 +19,7 @@ from zerosum.core.plan import Plan
 
 if TYPE_CHECKING:
     from zerosum.core.run import Run
+    from zerosum.data.pictures import Pictures
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Options:
     """How long, how much at once, how often it reports."""
     resolution: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N [N]")] = (64,)
     """Pixels a side; two numbers for height and width."""
+    channels: Literal[1, 2, 3, 4] = 3
+    """Of pictures in a folder: 1 grey, 2 grey and alpha, 3 colours, 4 colours and alpha."""
+    ground: Annotated[str, tyro.conf.arg(metavar="COLOUR")] = "white"
+    """What lies under see-through pictures where no alpha is kept: a name or #rrggbb."""
+    frames: Literal["first", "all"] = "first"
+    """Of moving pictures in a folder (GIF, WebP, APNG): the first frame, or each as a picture of its own."""
     run: Annotated[
         Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: numbered, under --runs)")
     ] = None
@@ -83,12 +90,13 @@ def _train(name: str, options: Any, command: list[str]) -> None:
 
     resolution = options.resolution[0] if len(options.resolution) == 1 else tuple(options.resolution)
     at = Path(options.data)
-    opened = {"data": str(at.absolute()) if at.exists() else options.data, "resolution": resolution}
+    look: dict[str, Any] = {"channels": options.channels, "ground": options.ground, "frames": options.frames}
+    opened = {"data": str(at.absolute()) if at.exists() else options.data, "resolution": resolution, **look}
     with joined() as team:
         with team.lead_first():
-            source = open_data(options.data, resolution, progress=team.leads and not options.json)
+            source = open_data(options.data, resolution, progress=team.leads and not options.json, **look)
         if team.leads:
-            _say_what_was_refused(source.refused)
+            _say_what_was_refused(source)
         run = api.train(
             name,
             source,
@@ -113,9 +121,15 @@ def _say_what_came_of_it(run: Run, as_json: bool) -> None:
     print(f"Report:    {report}\nTry next:  zerosum sample {run.path} -n 64 -o grid.png")
 
 
-def _say_what_was_refused(refused: Sequence[tuple[str, str]], most: int = 10) -> None:
-    """Names the files that were passed over, on stderr."""
-    for name, reason in refused[:most]:
+def _say_what_was_refused(source: Pictures, most: int = 10) -> None:
+    """On stderr: what was passed over, by name and then counted by reason, and how many pictures there are."""
+    if not source.refused:
+        return
+    for name, reason in source.refused[:most]:
         print(f"passed over: {name}: {reason}", file=sys.stderr)
-    if len(refused) > most:
-        print(f"... and {len(refused) - most} more", file=sys.stderr)
+    kinds = Counter(reason.partition(" (")[0] for _, reason in source.refused[most:])
+    for kind, num in kinds.most_common(most):
+        print(f"passed over: {num:,} more: {kind}", file=sys.stderr)
+    heldout = source.heldout()
+    taken = len(source) + (len(heldout) if heldout is not None else 0)
+    print(f"{taken:,} pictures taken, {len(source.refused):,} files passed over", file=sys.stderr)
