@@ -141,6 +141,16 @@ def test_the_whole_package_where_nothing_inside_is_named(made_up, index, monkeyp
     assert fetch("made-up").read_bytes() == wheel.read_bytes()
 
 
+def test_two_files_of_one_package_are_fetched_once(made_up, index, monkeypatch):
+    artefact, _ = made_up
+    padding = hashlib.sha256(bytes(300_000)).hexdigest()
+    other = replace(artefact, name="other", inside="made_up/padding.bin", inside_sha256=padding)
+    monkeypatch.setitem(ARTEFACTS, "other", other)
+    assert fetch("made-up").read_bytes() == b"weights"
+    assert fetch("other").read_bytes() == bytes(300_000)
+    assert len(index.ranges) == 1
+
+
 def test_an_sdist_is_fetched_and_none_of_its_code_runs(made_up, tmp_path, monkeypatch):
     artefact, _ = made_up
     ran = tmp_path / "ran"

@@ -1,7 +1,8 @@
 """The ordinary clients of packages: PyPI's by unearth with pip's settings, npm, apt-get. No code of a package runs.
 
-Each client fetches into a folder that is kept between tries. From a PyPI index and from Debian a broken download goes
-on where it stopped, if the server allows it; npm tries again by itself, but begins the file anew.
+Each client fetches into a folder that is kept between tries. From a PyPI index a broken download goes on where it
+stopped, if the server allows it. npm and apt-get begin a broken file anew (apt 2.6 asks for no part, even where one
+lies ready), so that of theirs only whole files are taken up.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def shown(artefact: Artefact, folder: Path, progress: bool) -> Iterator[None]:
         while not done.wait(0.2):
             screen.update(task, completed=min(total, _size(folder)))
 
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not progress) as screen:
+    console = Console(stderr=True)
+    hidden = not (progress and console.is_terminal)
+    with Progress(*columns, console=console, transient=True, disable=hidden) as screen:
         task = screen.add_task(artefact.name, total=total)
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()

