@@ -1,4 +1,4 @@
-"""Data by name: list it, or get it ready."""
+"""Pictures: sets by name, listed or got ready; your own, inspected, paired, split or exported."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from zerosum.cli import _inspect, _prepare
 from zerosum.cli._common import parse, show
 from zerosum.core.errors import Refusal, nearest
 from zerosum.core.packages import fetch
@@ -38,16 +39,25 @@ class Get:
 _Commands: Any = (
     Annotated[List, tyro.conf.subcommand("list", prefix_name=False)]
     | Annotated[Get, tyro.conf.subcommand("get", prefix_name=False)]
+    | Annotated[_inspect.Inspect, tyro.conf.subcommand("inspect", prefix_name=False)]
+    | Annotated[_prepare.Pairs, tyro.conf.subcommand("pairs", prefix_name=False)]
+    | Annotated[_prepare.Split, tyro.conf.subcommand("split", prefix_name=False)]
+    | Annotated[_prepare.Export, tyro.conf.subcommand("export", prefix_name=False)]
 )
 
 
 def main(argv: list[str]) -> None:
-    """`zerosum data list`, `zerosum data get NAME`."""
-    options = parse(_Commands, argv, "data", "List the data there is by name, or get it ready.")
-    if isinstance(options, List):
-        _list(options)
-    else:
-        _get(options)
+    """`zerosum data list`, `get NAME`, `inspect DATA`, `pairs A B OUT`, `split DIR OUT`, `export DIR OUT`."""
+    options = parse(_Commands, argv, "data", __doc__)
+    verbs: dict[type, Any] = {
+        List: _list,
+        Get: _get,
+        _inspect.Inspect: _inspect.inspect,
+        _prepare.Pairs: _prepare.pairs,
+        _prepare.Split: _prepare.split,
+        _prepare.Export: _prepare.export,
+    }
+    verbs[type(options)](options)
 
 
 def _list(options: List) -> None:
@@ -55,10 +65,14 @@ def _list(options: List) -> None:
     record = {name: {field: getattr(data, field) for field in fields} for name, data in DATA.items()}
     lines = [
         f"{name:<20} {data.summary}\n{'':<20} {data.licence}; {data.package}"
-        f", {data.size_mb} MB{', fetched' if record[name]['fetched'] else ' to fetch'}\n{'':<20} {data.citation}"
+        f", {_cost(data.size_mb, data.fetched)}\n{'':<20} {data.citation}"
         for name, data in DATA.items()
     ]
     show(record, options.json, "\n".join(lines) + "\n\nOr name any folder or zip of pictures.")
+
+
+def _cost(size_mb: int, fetched: bool) -> str:
+    return f"{size_mb} MB{', fetched' if fetched else ' to fetch'}" if size_mb else "nothing to fetch"
 
 
 def _get(options: Get) -> None:

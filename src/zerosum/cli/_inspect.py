@@ -1,0 +1,122 @@
+"""`zerosum data inspect`: what is in a set of pictures, printed and drawn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from zerosum.cli._common import show
+
+if TYPE_CHECKING:
+    from zerosum.data.advice import Advice
+    from zerosum.data.inspect import Inspection
+    from zerosum.report.inspection import Sheet
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Look at all pictures: sizes, labels, copies, broken files; and what to make of them."""
+
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
+    """A folder or zip of pictures, or the name of a set."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("inspect.png")
+    """Where the drawing goes, a PNG."""
+    json: bool = False
+    """Print JSON; no bar."""
+
+
+def inspect(options: Inspect) -> None:
+    """Looks, draws and prints. Raises Refusal for what holds no pictures, and for a file that is no .png."""
+    from zerosum.core.errors import Refusal
+    from zerosum.core.files import written
+    from zerosum.data.advice import advise
+    from zerosum.data.inspect import inspect as look
+    from zerosum.report.charts import to_png
+    from zerosum.report.inspection import draw
+
+    if options.out.suffix.lower() != ".png":
+        raise Refusal(f"-o {options.out}: the drawing is a .png.")
+    seen = look(options.data, progress=not options.json)
+    advice, record = advise(seen), seen.record()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with written(options.out) as temporary:
+        temporary.write_bytes(to_png(draw(_sheet(seen, advice, record))))
+    record |= {"advice": [asdict(piece) for piece in advice], "drawing": str(options.out)}
+    show(record, options.json, f"{_text(seen, record)}\n\n{_advice(advice)}\n\nDrawn: {options.out}")
+
+
+def _text(seen: Inspection, record: dict[str, Any]) -> str:
+    lines = {
+        "sizes": _sizes(record),
+        "formats": _counts(record["formats"]),
+        "modes": _counts(record["modes"]),
+        **{name: _counts(classes) for name, classes in record["labels"].items()},
+        "alike": _alike(record),
+        "refused": "; ".join(
+            f"{len(r['files']):,} {r['reason']} ({', '.join(r['files'][:2])}{', ...' if len(r['files']) > 2 else ''})"
+            for r in record["refused"]
+        ),
+    }
+    body = "\n".join(f"  {name:<12} {text}" for name, text in lines.items() if text)
+    return f"{seen.source}: {_summary(record)}\n{body}"
+
+
+def _summary(record: dict[str, Any]) -> str:
+    refused = sum(len(reason["files"]) for reason in record["refused"])
+    return f"{record['pictures']:,} pictures" + (f", {refused:,} files refused" if refused else "")
+
+
+def _sizes(record: dict[str, Any]) -> str:
+    (width, height, num), *others = record["sizes"]
+    if not others:
+        return f"all {width} x {height}"
+    spread = "; ".join(
+        f"{side} {record[side]['least']:.0f} to {record[side]['most']:.0f} px" for side in ("width", "height")
+    )
+    return f"{spread}; most often {width} x {height} ({num:,})"
+
+
+def _counts(counts: dict[str, int], most: int = 8) -> str:
+    shown = [f"{name} {num:,}" for name, num in sorted(counts.items(), key=lambda item: -item[1])]
+    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+
+
+def _alike(record: dict[str, Any]) -> str:
+    if not record["num_copies"] and not record["num_alike"]:
+        return ""
+    return f"{record['num_copies']:,} copies of others, {record['num_alike']:,} more that look nearly the same"
+
+
+def _advice(advice: list[Advice]) -> str:
+    return "\n".join(f"* {piece.text}" + (f"\n    {piece.command}" if piece.command else "") for piece in advice)
+
+
+def _sheet(seen: Inspection, advice: list[Advice], record: dict[str, Any]) -> Sheet:
+    """What is drawn: of the pictures a selection, evenly over their names."""
+    import numpy as np
+
+    from zerosum.data.advice import shape
+    from zerosum.report.inspection import COLUMNS, MOST_PAIRS, ROWS, Sheet
+
+    facts = seen.facts
+    rows = np.unique(np.linspace(0, len(seen) - 1, min(len(seen), COLUMNS * ROWS)).round().astype(int))
+    return Sheet(
+        title=seen.source if seen.is_named else Path(seen.source).resolve().name,
+        subtitle=f"{_summary(record)}; {_sizes(record)}",
+        contact=[seen.picture(int(row), 192) for row in rows],
+        sizes=facts.sizes,
+        chosen=None if seen.is_named else shape(facts.sizes),
+        kinds=dict(Counter(f"{kind}, {mode}" for kind, mode in zip(facts.formats, facts.modes, strict=True))),
+        labels=record["labels"],
+        pairs=[
+            (seen.picture(a, 192), seen.picture(b, 192), (facts.names[a], facts.names[b]))
+            for a, b in seen.pairs(MOST_PAIRS)
+        ],
+        num_alike=_alike(record),
+        refused=[(reason["reason"], len(reason["files"])) for reason in record["refused"]],
+        advice=[(piece.topic, piece.text, piece.command) for piece in advice],
+    )

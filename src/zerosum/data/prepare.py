@@ -1,0 +1,401 @@
+"""New folders out of old ones: clean copies, training and test parts, pairs. The originals are only read."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from zerosum.core.errors import Refusal
+from zerosum.core.pictures import MODES, to_pil
+from zerosum.data.decode import Unreadable, careful, decode, formats
+from zerosum.data.inspect import groups
+from zerosum.data.likeness import same
+from zerosum.data.pictures import in_parallel, sides
+from zerosum.data.shelf import Facts, Shelf, gather
+from zerosum.data.tree import printable
+
+FORMATS: dict[str, dict[str, Any]] = {
+    "png": {"format": "PNG"},
+    "jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
+    "webp": {"format": "WEBP", "lossless": True},
+}
+_FORBIDDEN = str.maketrans(dict.fromkeys('<>:"|?*\\', "_"))  # in names of files, on one system or another
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")
+
+Refused = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What has been written: the folder, how many pictures to each part of it, and what was left out and why."""
+
+    out: Path
+    parts: dict[str, int]
+    refused: Refused
+
+
+@contextlib.contextmanager
+def new_folder(out: Path, *sources: Path) -> Iterator[Path]:
+    """A temporary folder beside `out`, which takes its place when the block ends well, and vanishes when not.
+
+    Raises Refusal if `out` is a file or a folder that holds something, or is a source or inside one.
+    """
+    out = out.resolve()
+    if out.exists() and not out.is_dir():
+        raise Refusal(f"{out} is a file. Wanted the name of a new folder.")
+    for source in sources:
+        if out.is_relative_to(source.resolve()):
+            raise Refusal(f"{out} lies in {source}, whose files are not to be touched. Choose a folder elsewhere.")
+    if out.is_dir() and any(out.iterdir()):
+        raise Refusal(f"{out} is not empty. Wanted a new or an empty folder, so that nothing is overwritten.")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        with contextlib.suppress(FileNotFoundError):
+            out.rmdir()
+        os.rename(temporary, out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+# -------------------------------------------------------------------------------------------------------------- export
+
+
+def export(
+    source: Path,
+    out: Path,
+    resolution: int | tuple[int, int],
+    *,
+    kind: str = "png",
+    channels: int = 3,
+    unique: bool = False,
+    progress: bool = True,
+) -> Made:
+    """Writes each picture as training would see it: upright, cropped about the middle, reduced; subfolders stay.
+
+    Labels go into `labels.csv`, and into `dataset.json` as the tools of StyleGAN read it: the code of a single
+    attribute, one-hot vectors of several. `unique` leaves out copies of equal content. Raises Refusal if `out` cannot
+    be made or no picture can be read.
+    """
+    height, width = sides(resolution)
+    _check_kind(kind, channels)
+    shelf = Shelf(source)
+    names = _unlike(shelf.names, kind)
+    hashes, reasons = np.zeros((len(shelf), 32), np.uint8), dict(shelf.labels.missing)
+    with new_folder(out, source) as folder:
+
+        def one(i: int) -> None:
+            if i in reasons:
+                return
+            try:
+                data = shelf.read(i)
+                picture = to_pil(decode(data, height, width, channels))
+            except Unreadable as error:
+                reasons[i] = str(error)
+                return
+            hashes[i] = np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
+            picture.save(_inside(folder, names[i]), **FORMATS[kind])
+
+        with careful():
+            in_parallel(one, len(shelf), "exporting", progress)
+        good = np.array([i for i in range(len(shelf)) if i not in reasons], np.int64)
+        if not len(good):
+            raise Refusal(f"{source}: none of its {len(shelf):,} pictures can be read ({_worst(shelf, reasons)}).")
+        if unique:
+            first = same(hashes[good])
+            for i, original in zip(good, good[first], strict=True):
+                if i != original:
+                    (folder / names[i]).unlink()
+                    reasons[int(i)] = f"a copy of {printable(shelf.names[original])}"
+            good = good[first == np.arange(len(good))]
+        _write_labels(folder, shelf, [names[i] for i in good], good)
+        _write_listing(folder, shelf, [names[i] for i in good], good)
+        _drop_empty(folder)
+    return Made(out, {"pictures": len(good)}, _told(shelf, reasons))
+
+
+def _check_kind(kind: str, channels: int) -> None:
+    if kind not in FORMATS:
+        raise Refusal(f"--format {kind}: wanted {', '.join(FORMATS)}.")
+    if channels not in MODES:
+        raise Refusal(f"--channels {channels}: wanted 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGBA).")
+    if kind == "jpg" and channels in (2, 4):
+        raise Refusal(f"--channels {channels} --format jpg: a JPEG cannot be see-through. Choose png or webp.")
+
+
+def _write_listing(folder: Path, shelf: Shelf, names: Sequence[str], rows: np.ndarray) -> None:
+    codes, attributes = shelf.labels.codes[rows], shelf.labels.attributes
+    labels: list | None = None
+    if len(attributes) == 1:
+        labels = [[name, int(code)] for name, code in zip(names, codes[:, 0], strict=True)]
+    elif attributes:
+        vectors = np.concatenate([np.eye(len(a.classes))[codes[:, i]] for i, a in enumerate(attributes)], axis=1)
+        labels = [[name, vector] for name, vector in zip(names, vectors.tolist(), strict=True)]
+    (folder / "dataset.json").write_text(json.dumps({"labels": labels}), encoding="utf-8")
+
+
+# --------------------------------------------------------------------------------------------------------------- split
+
+
+def split(source: Path, out: Path, share: float, *, seed: int = 0, link: bool = False, progress: bool = True) -> Made:
+    """Copies the pictures, as they are, into `out`/train and `out`/test, with their subfolders and `labels.csv`.
+
+    Each class gives its share. Copies and near duplicates stay on one side. Which picture goes where is decided by the
+    contents of all and the seed, whatever the files are called. `link` makes hard links where the disk allows.
+    Raises Refusal for a share outside 0 to 1, and where a side would have no picture.
+    """
+    if not 0 < share < 1:
+        raise Refusal(f"--test {share}: wanted a share between 0 and 1, such as 0.1.")
+    shelf = Shelf(source)
+    with new_folder(out, source) as folder:
+        facts = gather(shelf, progress)
+        is_test = drawn(facts, share, seed)
+        if is_test.all() or not is_test.any():
+            raise Refusal(
+                f"{source}: {len(facts):,} pictures, of which {len(set(groups(facts))):,} are not alike, cannot be "
+                f"split with {share:g} for testing. Wanted a picture on each side: choose another share."
+            )
+        names = _unlike([shelf.names[row] for row in facts.rows])
+        places = [folder / ("test" if test else "train") for test in is_test]
+
+        def one(i: int) -> None:
+            row = int(facts.rows[i])
+            target = _inside(places[i], names[i])
+            if not (link and _linked(shelf, row, target)):
+                target.write_bytes(shelf.read(row))
+
+        in_parallel(one, len(facts), "copying", progress)
+        for side, keep in (("train", ~is_test), ("test", is_test)):
+            at = np.flatnonzero(keep)
+            _write_labels(folder / side, shelf, [names[i] for i in at], facts.rows[at])
+    return Made(out, {"train": int((~is_test).sum()), "test": int(is_test.sum())}, facts.refused)
+
+
+def drawn(facts: Facts, share: float, seed: int) -> np.ndarray:
+    """Which pictures are for testing, bool [n].
+
+    Groups of like pictures are brought into an order, by class and then by a hash of content and seed. Walking along
+    it, a group is taken whenever the share due so far exceeds what has been taken by half of the group or more.
+    """
+    together, key = groups(facts), str(seed).encode()
+    rows: dict[int, list[int]] = {}
+    for i, group in enumerate(together.tolist()):
+        rows.setdefault(group, []).append(i)
+    content = [facts.hashes[i].tobytes() for i in range(len(facts))]
+
+    def place(group: list[int]) -> tuple:
+        first = min(group, key=content.__getitem__)
+        return (*facts.codes[first], hashlib.sha256(key + content[first]).digest())
+
+    taken, passed, is_test = 0, 0, np.zeros(len(facts), bool)
+    for group in sorted(rows.values(), key=place):
+        passed += len(group)
+        if share * passed - taken >= len(group) / 2:
+            is_test[group] = True
+            taken += len(group)
+    return is_test
+
+
+def _linked(shelf: Shelf, row: int, target: Path) -> bool:
+    try:
+        os.link(shelf.path / shelf.names[row], target)
+    except OSError:  # another disk, a zip, a system without links
+        return False
+    return True
+
+
+# --------------------------------------------------------------------------------------------------------------- pairs
+
+
+def pair(a: Path, b: Path, out: Path, *, by: str = "stem", progress: bool = True) -> Made:
+    """Writes what belongs together as `out`/a/NAME.png and `out`/b/NAME.png: upright, whole, in their own modes.
+
+    `by`: "stem", equal names but for the ending; "order", the first with the first in the order of names, numbers by
+    value; or a CSV with a heading and in each row the file in `a` and the file in `b`. NAME is that in `a`. Raises
+    Refusal if none pair, or `out` cannot be made.
+    """
+    shelves = Shelf(a), Shelf(b)
+    partners = _by_order(*shelves) if by == "order" else _by_stem(*shelves) if by == "stem" else _by_table(by, *shelves)
+    if not partners:
+        first, other = (printable(shelf.names[0]) for shelf in shelves)
+        raise Refusal(
+            f"None of the {len(shelves[0]):,} pictures in {a} (such as {first}) has a partner among the "
+            f"{len(shelves[1]):,} in {b} (such as {other}). Wanted equal names but for the ending; else give "
+            "--by order, or --by FILE.csv with two columns of names."
+        )
+
+    def halves(i: int) -> tuple[Image.Image, Image.Image]:
+        return tuple(whole(shelf.read(row)) for shelf, row in zip(shelves, partners[i], strict=True))  # type: ignore
+
+    names = _unlike([shelves[0].names[row].replace("/", "-") for row, _ in partners], "png")
+    made = _write_pairs(out, (a, b), names, halves, progress)
+    alone = [
+        (f"{shelf.path.name}/{printable(shelf.names[row])}", "has no partner")
+        for side, shelf in enumerate(shelves)
+        for row in sorted({*range(len(shelf))} - {both[side] for both in partners})
+    ]
+    passed = [(f"{s.path.name}/{printable(name)}", reason) for s in shelves for name, reason in s.refused]
+    return Made(made.out, made.parts, [*made.refused, *alone, *passed])
+
+
+def halve(source: Path, out: Path, *, progress: bool = True) -> Made:
+    """Cuts each picture in the middle: its left half is `out`/a/NAME.png, its right half `out`/b/NAME.png. Of an odd
+    width, the middle column is dropped. Raises Refusal if none can be read, or `out` cannot be made."""
+    shelf = Shelf(source)
+
+    def halves(i: int) -> tuple[Image.Image, Image.Image]:
+        picture = whole(shelf.read(i))
+        half = picture.width // 2
+        if not half:
+            raise Unreadable("one pixel wide; wanted two halves side by side")
+        right = (picture.width - half, 0, picture.width, picture.height)
+        return picture.crop((0, 0, half, picture.height)), picture.crop(right)
+
+    made = _write_pairs(
+        out, (source,), _unlike([name.replace("/", "-") for name in shelf.names], "png"), halves, progress
+    )
+    return Made(made.out, made.parts, [*made.refused, *((printable(name), reason) for name, reason in shelf.refused)])
+
+
+def whole(data: bytes) -> Image.Image:
+    """A picture file's picture, upright and of its own size and mode as far as PNG has it. Raises Unreadable."""
+    decode(data, 8, 8, 3)  # it says clearly what is wrong, if something is
+    with Image.open(io.BytesIO(data), formats=formats()) as picture:
+        upright = ImageOps.exif_transpose(picture)
+        upright.load()
+    if upright.mode.startswith("F"):
+        raise Unreadable("its levels are floats, which PNG does not hold; save it with 8 or 16 bits")
+    if upright.mode in _PNG_MODES:
+        return upright
+    plain = upright.convert("I" if upright.mode.startswith("I") else "RGB")
+    plain.info.pop("icc_profile", None)  # of other colours than RGB
+    return plain
+
+
+def _write_pairs(
+    out: Path,
+    sources: Sequence[Path],
+    names: Sequence[str],
+    halves: Callable[[int], tuple[Image.Image, Image.Image]],
+    progress: bool,
+) -> Made:
+    reasons: dict[int, str] = {}
+    with new_folder(out, *sources) as folder:
+
+        def one(i: int) -> None:
+            try:
+                both = halves(i)
+            except Unreadable as error:
+                reasons[i] = str(error)
+                return
+            for side, picture in zip("ab", both, strict=True):
+                picture.save(_inside(folder / side, names[i]), format="PNG")
+
+        with careful():
+            in_parallel(one, len(names), "pairing", progress)
+        if len(reasons) == len(names):
+            raise Refusal(f"None of the {len(names):,} pairs can be read ({next(iter(reasons.values()))}).")
+    return Made(
+        out, {"pairs": len(names) - len(reasons)}, [(names[i], reason) for i, reason in sorted(reasons.items())]
+    )
+
+
+def _by_stem(a: Shelf, b: Shelf) -> list[tuple[int, int]]:
+    stems = [{_stem(name): row for row, name in reversed([*enumerate(shelf.names)])} for shelf in (a, b)]
+    return [(row, stems[1][stem]) for stem, row in sorted(stems[0].items(), key=lambda s: s[1]) if stem in stems[1]]
+
+
+def _by_order(a: Shelf, b: Shelf) -> list[tuple[int, int]]:
+    orders = [sorted(enumerate(shelf.names), key=lambda item: _natural(item[1])) for shelf in (a, b)]
+    return [(one, other) for (one, _), (other, _) in zip(*orders, strict=False)]
+
+
+def _by_table(file: str, a: Shelf, b: Shelf) -> list[tuple[int, int]]:
+    try:
+        lines = list(csv.reader(io.StringIO(Path(file).read_text(encoding="utf-8-sig"))))[1:]
+    except (OSError, ValueError, csv.Error) as error:
+        raise Refusal(f"--by {file}: cannot be read ({error}). Wanted stem, order, or a CSV of two columns.") from error
+    known = [{name: row for row, name in enumerate(shelf.names)} for shelf in (a, b)]
+    pairs = [(known[0].get(line[0].strip()), known[1].get(line[1].strip())) for line in lines if len(line) > 1]
+    return [(one, other) for one, other in dict.fromkeys(pairs) if one is not None and other is not None]
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """A key that puts 2.png before 10.png."""
+    words = "".join(c if c.isascii() and c.isdigit() else f"\0{c}\0" for c in name).split("\0")
+    return [(0, int(word), "") if word.isdigit() and word.isascii() else (1, 0, word) for word in words if word]
+
+
+# --------------------------------------------------------------------------------------------------------------- files
+
+
+def _safe(name: str) -> str:
+    """A picture's name as a path that stays inside a folder and can be written on any system."""
+    parts = [
+        part for part in PurePosixPath(printable(name).translate(_FORBIDDEN)).parts if part not in ("/", "..", ".")
+    ]
+    return "/".join(part.rstrip(". ") or "_" for part in parts)
+
+
+def _unlike(names: Sequence[str], kind: str | None = None) -> list[str]:
+    """The names made safe, with the ending `kind` or their own; where two would be the same, even in small letters, the
+    later gets a number."""
+    taken: set[str] = set()
+    made = []
+    for name in names:
+        safe = _safe(name)
+        ending = f".{kind}" if kind else PurePosixPath(safe).suffix
+        candidates = (f"{_stem(safe)}{f'-{i}' if i > 1 else ''}{ending}" for i in range(1, len(names) + 2))
+        made.append(next(c for c in candidates if c.lower() not in taken))
+        taken.add(made[-1].lower())
+    return made
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The place of a file, its folder made."""
+    place = folder / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _write_labels(folder: Path, shelf: Shelf, names: Sequence[str], rows: np.ndarray) -> None:
+    attributes = shelf.labels.attributes
+    if not attributes:
+        return
+    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", *(attribute.name for attribute in attributes)])
+        for name, codes in zip(names, shelf.labels.codes[rows], strict=True):
+            table.writerow([name, *(a.classes[code] for a, code in zip(attributes, codes, strict=True))])
+
+
+def _drop_empty(folder: Path) -> None:
+    for here, _, _ in os.walk(folder, topdown=False):
+        if not any(Path(here).iterdir()):
+            Path(here).rmdir()
+
+
+def _told(shelf: Shelf, reasons: dict[int, str]) -> Refused:
+    files = ((shelf.names[i], reason) for i, reason in reasons.items())
+    return sorted((printable(name), reason) for name, reason in [*files, *shelf.refused])
+
+
+def _worst(shelf: Shelf, reasons: dict[int, str]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in _told(shelf, reasons)[:3])
