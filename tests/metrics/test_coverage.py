@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from zerosum.metrics import coverage as module
+from zerosum.metrics import neighbours
 from zerosum.metrics.coverage import Thumbnails, ceiling, coverage
 
 
@@ -20,7 +20,7 @@ def brute(fake: torch.Tensor, real: torch.Tensor, k: int) -> float:
 
 @pytest.mark.parametrize("k", [1, 5])
 def test_it_equals_brute_force(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ROWS", 17)
+    monkeypatch.setattr(neighbours, "ROWS", 17)
     real, fake = normal(80), normal(80, seed=1) * 0.7 + 0.3
     assert coverage(fake, real, k) == brute(fake, real, k)
 

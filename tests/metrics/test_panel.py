@@ -3,14 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from tests.metrics.made_up import Made, scenes
 from zerosum.core.batch import Tokens
 from zerosum.core.errors import Refusal
 from zerosum.core.pictures import from_uint8
-from zerosum.metrics import panel as module
+from zerosum.metrics import gallery as module
 from zerosum.metrics.kid import Kid
 from zerosum.metrics.panel import Panel, verdict
 
@@ -135,20 +134,23 @@ def spread(value: float) -> dict[str, float]:
     ("semantic", "untrained", "covered", "ratio", "said"),
     [
         (0.02, 0.03, 0.6, 0.3, "Better than PCA-Gaussian"),
-        (0.02, 0.03, 0.3, 0.3, "covers less"),
+        (0.02, 0.03, 0.49, 0.3, "Better than PCA-Gaussian"),
+        (0.02, 0.03, 0.3, 1.561, "The judges disagree, and the worst one leads: it covers less"),
+        (0.02, 0.03, 0.01, 46.8, "The judges disagree, and the worst one leads: it hardly covers"),
         (0.20, 0.30, 0.6, 3.0, "Not yet better"),
         (0.02, 0.30, 0.6, 3.0, "judges disagree"),
-        (0.02, 0.30, 0.001, 3.0, "collapsed"),
+        (0.20, 0.30, 0.001, 468, "Not yet better"),
+        (0.20, 0.30, 0.001, 468, "collapsed"),
         (0.0, 0.001, 0.95, 0.01, "As good as real pictures"),
     ],
 )
-def test_the_worse_judge_leads(semantic: float, untrained: float, covered: float, ratio: float, said: str) -> None:
+def test_the_worst_opinion_leads(semantic: float, untrained: float, covered: float, ratio: float, said: str) -> None:
     kids = {
         name: Kid(value, value - 0.005, value + 0.005) for name, value in (("kid", semantic), ("kid_random", untrained))
     }
     known = {name: {"floor": Kid(0, -0.002, 0.002), "pca_gaussian": Kid(0.1, 0.09, 0.11)} for name in kids}
     found = verdict(1000, kids, known, spread(covered))
-    assert found["ratio"] == pytest.approx(ratio)
+    assert found["ratio"] == pytest.approx(ratio, rel=1e-3)
     assert said in found["text"]
     assert found["text"].count(". ") == 0
 
@@ -162,5 +164,4 @@ def test_a_perfect_baseline_does_not_divide_by_nothing() -> None:
 def test_the_floor_is_that_of_pictures_not_in_the_reference() -> None:
     """Held-out pictures of another kind have a floor far from 0: it is they that are looked at."""
     panel = Panel(Made(scenes(100), heldout=255 - scenes(100) // 4), n=100, judges=RANDOM)
-    assert panel.known["kid_random"].kids["floor"].low > 0
-    assert torch.equal(panel.known["coverage"].real, Panel(panel.source, 100, judges=RANDOM).known["coverage"].real)
+    assert panel.known["kid_random"]["floor"].low > 0

@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zerosum.features.rgb import to_rgb
+from zerosum.metrics.neighbours import Space, blocks, radii
 
 K = 5
-ROWS = 512  # of the matrix of distances, held at once
 
 
 class Thumbnails:
@@ -37,18 +37,16 @@ def coverage(fake: Tensor, real: Tensor, k: int = K) -> float:
     Raises ValueError unless both sets are of one shape and n > k: coverage rises with the number of fakes, so unequal
     sets cannot be compared.
     """
-    if fake.shape != real.shape or real.dim() != 2 or len(real) <= k:
-        raise ValueError(f"{list(fake.shape)} against {list(real.shape)}: wanted equal [n, d] with n above {k}.")
-    # Centred, so that distances lose little to cancellation; what they lose must not put an equal row outside.
-    centre = real.double().mean(0)
-    real, fake = real.double() - centre, fake.double() - centre
-    slack = 1e-12 * (real.square().sum(1).max() + fake.square().sum(1).max())
-    covered = 0
-    for rows in real.split(ROWS):
-        # k + 1, as the nearest is the row itself
-        radius = _squared_distances(rows, real).topk(k + 1, largest=False).values.amax(1)
-        covered += int((_squared_distances(rows, fake).amin(1) <= radius + slack).sum())
-    return covered / len(real)
+    return covered(fake, real, k).double().mean().item()
+
+
+def covered(fake: Tensor, real: Tensor, k: int = K) -> Tensor:
+    """bool [n]: which real rows are. Raises ValueError where `coverage` does."""
+    check_equal(fake, real, k)
+    space = Space(real, fake)
+    real, fake = space.sets
+    edges = radii(real, k) + space.slack
+    return torch.cat([d.amin(1) <= edges[rows] for rows, d in blocks(real, fake)])
 
 
 def ceiling(n: int, k: int = K) -> float:
@@ -62,5 +60,7 @@ def ceiling(n: int, k: int = K) -> float:
     return 1 - missed
 
 
-def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    return torch.addmm(b.square().sum(1), a, b.T, alpha=-2) + a.square().sum(1, keepdim=True)
+def check_equal(fake: Tensor, real: Tensor, k: int) -> None:
+    """Raises ValueError unless both are features of one shape [n, d], n above k."""
+    if fake.shape != real.shape or real.dim() != 2 or len(real) <= k:
+        raise ValueError(f"{list(fake.shape)} against {list(real.shape)}: wanted equal [n, d] with n above {k}.")
