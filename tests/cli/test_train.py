@@ -15,7 +15,7 @@ from zerosum import api, cli
 from zerosum.core.errors import Interrupted
 from zerosum.training import trainer
 from zerosum.training.screen import Silent
-from zerosum.training.stop import Stop
+from zerosum.training.signals import Stop
 
 SMALL = ["--resolution", "32", "--width", "2", "--z", "4", "--batch", "8", "--images", "64", "--json"]
 PLAN = zs.Plan(images=64, batch=8, score=0)

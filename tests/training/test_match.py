@@ -158,7 +158,8 @@ def test_randomness_is_keyed_by_the_picture_and_not_by_the_past() -> None:
     straight = list(drawn)
     drawn.clear()
     other = match(noisy, replace(PLAN, micro=4))
-    other.restore({"images": 8, "rounds": 1, "first": 0, "notes": {}}, other.game.state_dict(), {})
+    state = {"images": 8, "rounds": 1, "first": 0, "notes": {}, "slower": 1.0, "skipped": 0}
+    other.restore(state, lambda name: other.game.state_dict() if name == "game" else {})
     other.play_round()
     assert drawn == straight[2:]
     assert len(set(straight)) == 4

@@ -22,7 +22,7 @@ from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.training import trainer
 from zerosum.training.screen import Silent
-from zerosum.training.stop import Stop
+from zerosum.training.signals import Stop
 
 ROUNDS, BATCH = 200, 4
 PLAN = Plan(images=ROUNDS * BATCH, batch=BATCH, save=25 * BATCH, log=5 * BATCH, grid=100 * BATCH, score=0)
@@ -159,5 +159,5 @@ def test_interruption_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_losses_that_are_not_finite_stop_the_run(tmp_path: Path) -> None:
     source = Blobs(20)
     game = api.build("dcgan", source, SETTINGS | {"rate": 1e30}, seed=0)
-    with pytest.raises(Refusal, match="lower learning rate"):
+    with pytest.raises(Refusal, match="lower --rate"):
         trainer.train(game, source, Run(tmp_path / "run"), PLAN)

@@ -25,8 +25,8 @@ class Run:
     """A run's folder, `runs/00012-wgan_gp-photos/`:
 
     `run.json` (game, config, data, plan, versions), `log.jsonl` (a line each few steps; no clock times, so that a
-    resumed run writes the same), `times.jsonl`, `metrics.jsonl`, `reals.png`, `fakes-NNNNNNNNN.png`,
-    `snapshot-NNNNNNNNN.safetensors`, `best.safetensors`, `state/` (what exact resume needs) and, made from these,
+    resumed run writes the same), `times.jsonl`, `metrics.jsonl`, `vitals.jsonl` and `findings.jsonl` (its
+    health in numbers, and what they mean), `reals.png`, `fakes-NNNNNNNNN.png`, `snapshot-NNNNNNNNN.safetensors`, `best.safetensors`, `state/` (what exact resume needs) and, made from these,
     `evolution.png`, `training.mp4`, `losses.png`, `report.html`. NNNNNNNNN counts the images drawn.
     """
 
@@ -117,15 +117,23 @@ class Run:
 
     def log(self) -> list[dict[str, Any]]:
         """`log.jsonl`: {"images", "rounds", and each note's mean since the line before}."""
-        return _read_lines(self.path / "log.jsonl")
+        return self.lines("log.jsonl")
 
     def metrics(self) -> list[dict[str, Any]]:
         """`metrics.jsonl`: {"images", "snapshot", and what `zerosum evaluate --json` prints}."""
-        return _read_lines(self.path / "metrics.jsonl")
+        return self.lines("metrics.jsonl")
 
     def times(self) -> list[dict[str, Any]]:
         """`times.jsonl`: {"images", "seconds" of play since the run began, "rate" in images a second}."""
-        return _read_lines(self.path / "times.jsonl")
+        return self.lines("times.jsonl")
+
+    def findings(self) -> list[dict[str, Any]]:
+        """`findings.jsonl`: {"images" when it began, and the fields of `training.monitor.Finding`}, as they came up."""
+        return self.lines("findings.jsonl")
+
+    def lines(self, file: str) -> list[dict[str, Any]]:
+        """The complete lines of one of the run's logs; none where it is not there."""
+        return _read_lines(self.path / file)
 
     def append(self, file: str, record: dict) -> None:
         """Adds a line of JSON to one of the run's logs."""
@@ -150,7 +158,7 @@ class Run:
         """
         if images < 0 and any(self.path.glob("state/[0-9]*")):
             self._set_aside()
-        for file in ("log.jsonl", "times.jsonl", "metrics.jsonl"):
+        for file in ("log.jsonl", "times.jsonl", "metrics.jsonl", "vitals.jsonl", "findings.jsonl"):
             path = self.path / file
             if path.is_file():
                 kept = [line for line in _read_lines(path) if line["images"] <= images]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -13,12 +13,14 @@ from torch.optim import Optimizer
 
 from zerosum.core.batch import Batch, Source
 from zerosum.core.errors import Refusal
-from zerosum.core.game import Clock, Game, Moves, Turn
+from zerosum.core.game import Clock, Game, Moves, Notes, Turn
 from zerosum.core.machine import Machine
 from zerosum.core.plan import Plan
 from zerosum.training.distributed import Buffers, Team
+from zerosum.training.effort import Effort, norm
 
 _ORDER, _NOISE = 0, 1  # two streams of random numbers that never meet
+_WATCHED = 4  # rounds, of which one is watched: how large the steps are
 
 
 def key(*numbers: int) -> int:
@@ -79,6 +81,10 @@ class Match:
         self._held: tuple[int, Batch] | None = None
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
+        self._pending: list[Notes] = []  # of the turn in hand
+        self.slower = 1.0  # factor on all rates, below 1 after a roll-back
+        self.skipped = self.skipped_at_once = 0  # steps that were not finite: all in all, and since the last that was
+        self.effort = Effort()
 
     def play_round(self) -> None:
         """Each turn that is due, in order."""
@@ -90,6 +96,7 @@ class Match:
 
     def _play(self, turn: Turn, index: int, repeat: int) -> None:
         """One move: the gradients of a batch, in micro-batches, then a step of each of the turn's players."""
+        self._pending = []
         if turn.draws:
             self._first = self.clock.images
             self.clock.images += self.batch
@@ -103,7 +110,7 @@ class Match:
             if moves is not None:
                 moved = True
                 self._backward(moves, turn)
-                self._note(moves[1])
+                self._pending.append(moves[1])
         self.buffers.end(self.team)
         if self.team.any(moved):
             self._step(turn)
@@ -111,7 +118,8 @@ class Match:
     def _load(self, first: int) -> Batch:
         """The micro-batch from picture number `first` on; the last one is held for the turns that do not draw."""
         if self._held is None or self._held[0] != first:
-            batch = self.source.batch(self.order.draw(first, self.micro))
+            with self.effort.waiting():
+                batch = self.source.batch(self.order.draw(first, self.micro))
             self._held = first, batch.to(self.machine.device, self.machine.memory_format)
         return self._held[1]
 
@@ -145,16 +153,28 @@ class Match:
         for parameter in self._parameters(turn):  # one that took no part counts as zero
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         self.team.sum([parameter.grad for parameter in self._parameters(turn) if parameter.grad is not None])
+        if not math.isfinite(norm(parameter.grad for parameter in self._parameters(turn))):
+            self.skipped += 1
+            self.skipped_at_once += 1
+            return
+        self.skipped_at_once = 0
         for name in turn.names():
-            player, optimizer = self.players[name], self.optimizers[name]
-            for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
-                group["lr"] = rate * player.rate(self.clock)
-            optimizer.step()
-            if player.after_step is not None:
-                with torch.no_grad():
-                    player.after_step()
+            with self.effort.watching(name, self.players[name], self.clock.rounds % _WATCHED == 0):
+                self._move(name)
+        for notes in self._pending:
+            self._note(notes)
 
-    def _note(self, notes: Mapping[str, Tensor]) -> None:
+    def _move(self, name: str) -> None:
+        """One step of a player's optimizer."""
+        player, optimizer = self.players[name], self.optimizers[name]
+        for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
+            group["lr"] = rate * self.slower * player.rate(self.clock)
+        optimizer.step()
+        if player.after_step is not None:
+            with torch.no_grad():
+                player.after_step()
+
+    def _note(self, notes: Notes) -> None:
         for name, value in notes.items():
             value = value.detach().double()
             self._sums[name] = self._sums[name] + value if name in self._sums else value
@@ -171,10 +191,11 @@ class Match:
                 self._sums[name] = torch.tensor(value, dtype=torch.float64) + self._sums.get(name, 0)
                 self._counts[name] = self._counts.get(name, 0) + count
 
-    def not_finite(self) -> list[str]:
-        """The notes of the whole team that are infinite or NaN."""
+    def is_finite(self) -> bool:
+        """Whether all that would be saved is: networks with their buffers, and the notes of the whole team."""
         self.collect_notes()
-        return self.team.agree([name for name, value in self._sums.items() if not math.isfinite(float(value))])
+        numbers = [*self.game.parameters(), *self.game.buffers(), *self._sums.values()]
+        return not self.team.any(not math.isfinite(norm(t for t in numbers if t.is_floating_point())))
 
     def take_notes(self) -> dict[str, float]:
         """The mean of each note since they were last taken."""
@@ -186,16 +207,20 @@ class Match:
         """All tensors of the state: the game's, the optimizers', and those in which the team's others differ."""
         others = self.team.gather(self.buffers.own())[1:]
         apart = {f"rank-{rank}": own for rank, own in enumerate(others, 1) if own}
-        return {"game": self.game.state_dict(), "optimizers": _flat(self.optimizers), **apart}
+        optimizers = _flat(self.optimizers)  # none before the first step, and safetensors cannot hold nothing
+        return {"game": self.game.state_dict(), **({"optimizers": optimizers} if optimizers else {}), **apart}
 
     def state(self) -> dict:
         """The plain values of the state."""
         sums = {name: [float(value), self._counts[name]] for name, value in self._sums.items()}
-        return {"images": self.clock.images, "rounds": self.clock.rounds, "first": self._first, "notes": sums}
+        clock = {"images": self.clock.images, "rounds": self.clock.rounds, "first": self._first}
+        return {**clock, "notes": sums, "slower": self.slower, "skipped": self.skipped}
 
     def restore(self, state: dict, tensors: Callable[[str], dict[str, Tensor]]) -> None:
         """The inverse of `state` and `tensors`, of which it is given each by name; memory formats stay as they are."""
         self.clock.images, self.clock.rounds, self._first = state["images"], state["rounds"], state["first"]
+        self.slower, self.skipped, self.skipped_at_once = state["slower"], state["skipped"], 0
+        self._held = None
         notes = state["notes"] if self.team.leads else {}
         self._sums = {n: torch.tensor(v, dtype=torch.float64) for n, (v, _) in notes.items()}
         self._counts = {n: count for n, (_, count) in notes.items()}
@@ -203,7 +228,7 @@ class Match:
         if not self.team.leads and self.buffers.own():
             with contextlib.suppress(OSError):  # there were fewer processes then: this one begins with the lead's
                 self.game.load_state_dict(tensors(f"rank-{self.team.rank}"), strict=False)
-        _refill(self.optimizers, tensors("optimizers"))
+        _refill(self.optimizers, tensors("optimizers") if self.clock.rounds else {})
 
 
 def _flat(optimizers: dict[str, Optimizer]) -> dict[str, Tensor]:
@@ -218,6 +243,7 @@ def _flat(optimizers: dict[str, Optimizer]) -> dict[str, Tensor]:
 
 def _refill(optimizers: dict[str, Optimizer], tensors: dict[str, Tensor]) -> None:
     for player, optimizer in optimizers.items():
+        optimizer.state.clear()
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         for name, value in tensors.items():
             owner, number, entry = name.split(".")

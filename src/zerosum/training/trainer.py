@@ -14,7 +14,7 @@ import torch
 from zerosum.core import checkpoint
 from zerosum.core.batch import Images, Source
 from zerosum.core.errors import Interrupted, Refusal
-from zerosum.core.files import digest, written
+from zerosum.core.files import written
 from zerosum.core.game import Game
 from zerosum.core.generator import Samples
 from zerosum.core.machine import choose, describe, versions
@@ -25,32 +25,17 @@ from zerosum.metrics.panel import JUDGES, Panel
 from zerosum.training.average import Average
 from zerosum.training.distributed import Team, joined
 from zerosum.training.match import Match
+from zerosum.training.monitor import Monitor
+from zerosum.training.patience import candidates, chosen
+from zerosum.training.recipe import complete, recipe_of
 from zerosum.training.screen import Screen, Silent
-from zerosum.training.stop import Stop, heeded
+from zerosum.training.signals import Stop, heeded
+from zerosum.training.vitals import Vitals
 
 FACES = 36  # pictures in a grid of fixed noise
 CHECKPOINT_SECONDS = 180.0  # beside the checkpoints at each save
-DEFAULTS = Plan(minutes=10, batch=64, order="epochs", average=0.1, score=500, keep=4)
-
-
-def complete(game: Game, plan: Plan, team: Team | None = None) -> Plan:
-    """The plan, with what it leaves open taken from the game's own, then from the defaults.
-
-    Each process of a team takes its share of the batch at once. Raises Refusal if that does not go evenly.
-    """
-    plan, size = plan.over(game.plan()).over(DEFAULTS), team.size if team else 1
-    assert plan.batch is not None
-    if plan.batch % size:
-        raise Refusal(f"--batch {plan.batch} cannot be shared evenly among {size} processes; {size * 8} could.")
-    return replace(plan, micro=plan.micro or plan.batch // size)
-
-
-def recipe_of(game: Game, source: Source, plan: Plan, team: Team | None = None) -> str:
-    """A hash of all that decides a run's result: game, config, data, and those parts of the plan that count."""
-    plan, machine = complete(game, plan, team), choose(plan)
-    decisive = ("minutes", "images", "batch", "micro", "order", "average", "seed", "save", "score")
-    played = [machine.device.type, machine.arithmetic, *(getattr(plan, name) for name in decisive)]
-    return digest([game.name(), game.settings(), asdict(source.shape), source.fingerprint, played])
+SKIPS, ROLL_BACKS = 8, 3  # steps in a row that were not finite before a roll-back; roll-backs before a stop
+LOOK = 500  # images between two looks at the run's health, at the least
 
 
 def train(
@@ -96,14 +81,16 @@ class Training:
         live = game.generator()
         live.header = replace(live.header, recipe=recipe, data=source.name)
         self.average = Average(live, plan.average)
-        self.log, self.grid, self.save = (
+        self.log, self.grid, self.save, self.look = (
             plan.log or math.ceil(total / 200),
             plan.grid or math.ceil(total / 40),
             plan.save or math.ceil(total / 8),
+            max(LOOK, math.ceil(total / 40)),
         )
         if self.team.leads:
             self._write_info(game, recipe, total, about or {})
         self.panel = self._panel() if self.team.leads else None
+        self.vitals = self._vitals() if self.team.leads else None
         self._began = self._saved = time.monotonic()
         self._before = 0.0  # seconds of play before this start, less those of scoring since
 
@@ -113,24 +100,47 @@ class Training:
         clock = self.match.clock
         self.screen.start(clock.total, clock.images)
         with self.screen:
-            if clock.images == 0 and self.team.leads:
-                self._draw_reals()
-                self._draw_fakes()
+            if clock.images == 0:
+                self._begin()
             while clock.images < clock.total:
                 self.play_round()
                 if self.team.any(stop is not None and stop.asked) and clock.images < clock.total:
-                    self._refuse_nonsense()
                     self._checkpoint()
                     raise Interrupted(f"Stopped after {clock.images:,} images; all is saved. {self._how_to_go_on()}")
         if self.team.leads:
             self.run.write_info(self.run.info | {"finished": True})
 
+    def _begin(self) -> None:
+        """What a run leaves behind before its first round; a checkpoint too, so that there is one to go back to."""
+        if self.team.leads:
+            self._draw_reals()
+            self._draw_fakes()
+            if self.vitals is not None:
+                self.run.append("vitals.jsonl", {"images": 0, "data": self.vitals.data()})
+        self._checkpoint()
+
     def play_round(self) -> None:
-        """A round, the average's step, and what is then due."""
+        """A round, the average's step, and what is then due. After steps that were not finite it goes back instead."""
         before = self.match.clock.images
         self.match.play_round()
         self.average.update(self.match.clock.rounds)
-        self._report(before)
+        if self.match.skipped_at_once >= SKIPS:
+            self._roll_back()
+        else:
+            self._report(before)
+
+    def _roll_back(self) -> None:
+        """To the last checkpoint, with half the rates. Raises Refusal when that has not helped."""
+        slower = self.match.slower / 2
+        if slower < 0.5**ROLL_BACKS:
+            raise Refusal(
+                f"the numbers became infinite or NaN by image {self.match.clock.images:,}, {ROLL_BACKS} times, with "
+                "ever lower rates; the run stops, and keeps what it saved before. Train with a lower --rate, or with "
+                "--precision fp32."
+            )
+        self.screen.say(f"infinite or NaN at image {self.match.clock.images:,}: going back, with half the rates")
+        self._resume()
+        self.match.slower = slower
 
     def _report(self, before: int) -> None:
         """What is due when the clock went on from `before`: a line, a grid, a snapshot, a checkpoint."""
@@ -140,21 +150,24 @@ class Training:
             return end or now // every > before // every
 
         self.screen.advance(now)
-        if is_due(self.log) or is_due(self.save):
-            self._refuse_nonsense()
+        if (is_due(self.log) or is_due(self.save)) and not self.match.is_finite():
+            self._roll_back()
+            return
         if self.team.leads:
-            self._write(log=is_due(self.log), grid=is_due(self.grid), save=is_due(self.save))
+            self._write(is_due(self.log), is_due(self.grid), is_due(self.look), is_due(self.save))
         late = is_due(self.log) and self.team.agree(time.monotonic() - self._saved > CHECKPOINT_SECONDS)
         if is_due(self.save) or late:  # the log has just seen that all is finite
             self._checkpoint()
 
-    def _write(self, log: bool, grid: bool, save: bool) -> None:
+    def _write(self, log: bool, grid: bool, look: bool, save: bool) -> None:
         if log:
             self._log()
         if grid:
             self._draw_fakes()
         if save:
             self._snapshot()
+        if look and self.vitals is not None:
+            self._look(self.vitals)
 
     def _log(self) -> None:
         notes = self.match.take_notes()
@@ -165,13 +178,19 @@ class Training:
         self.run.append("times.jsonl", done)
         self.screen.note(notes)
 
-    def _refuse_nonsense(self) -> None:
-        """Nothing that is not finite is ever saved."""
-        if wrong := self.match.not_finite():
-            raise Refusal(
-                f"{', '.join(wrong)} became infinite or NaN by image {self.match.clock.images:,}; the run stops, and "
-                "keeps what it saved before. Train with a lower learning rate, or with --precision fp32."
-            )
+    def _look(self, vitals: Vitals) -> None:
+        """Measures the run's health on the live networks, and says what is new about it."""
+        live = self.average.live.eval()
+        with self.machine.autocast():
+            numbers = vitals.measure(live)
+        self.match.game.train()
+        state = {"skipped": self.match.skipped, "slower": self.match.slower}
+        self.run.append(
+            "vitals.jsonl", {"images": self.match.clock.images, **numbers, **self.match.effort.take(), **state}
+        )
+        for finding in Monitor(self.run).look():
+            if finding.severity != "note":
+                self.screen.say(f"{finding.kind.replace('_', ' ')}: {finding.says} {finding.remedy}")
 
     def _draw_reals(self) -> None:
         count = min(FACES, len(self.source))
@@ -199,18 +218,26 @@ class Training:
             self._before -= time.monotonic() - begin
             self.run.append("metrics.jsonl", {"images": images, "snapshot": path.name, **scores})
             self.screen.score(scores)
-        best = self._best(path.name)
-        if best == path.name:
+        self._keep_best(path.name)
+
+    def _keep_best(self, newest: str) -> None:
+        """The earliest snapshot that cannot be told from the best becomes best.safetensors; without scores, the newest.
+
+        Kept are the last few, and those of which one may become the best: what is not beaten for certain.
+        """
+        scored = self.run.metrics()
+        kept = chosen(scored)
+        best = kept["snapshot"] if kept else newest
+        if (self.run.path / best).is_file():
             with written(self.run.path / "best.safetensors") as temporary:
-                shutil.copyfile(path, temporary)
+                shutil.copyfile(self.run.path / best, temporary)
         for old in self.run.snapshots[: -(self.plan.keep or 1)]:
-            if old.name != best:
+            if old.name not in {best, *candidates(scored)}:
                 old.unlink()
 
-    def _best(self, newest: str) -> str:
-        """The snapshot whose worse score, each as a ratio to PCA-Gaussian's, is best; without scores, the newest."""
-        scored = [m for m in self.run.metrics() if "verdict" in m]
-        return min(scored, key=lambda m: m["verdict"]["ratio"])["snapshot"] if scored else newest
+    def _vitals(self) -> Vitals | None:
+        seen = issubclass(self.source.holds, Images) and isinstance(self.average.copy, Samples)
+        return Vitals(self.source, self.plan.seed) if seen and len(self.source) > 1 else None
 
     def _panel(self) -> Panel | None:
         wanted = bool(self.plan.score) and issubclass(self.source.holds, Images)

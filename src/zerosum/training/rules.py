@@ -1,0 +1,356 @@
+"""The rules by which a run is diagnosed: one function a fault, in the order of cause and consequence.
+
+The limits were set on the battery's part `set` and are judged on its part `judged` (`zerosum bench diagnose`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zerosum.training.monitor import Finding, Record, Severity
+from zerosum.training.patience import outlook
+
+LOOKS = 4  # below so many looks only what is beyond doubt is said
+POOR = 0.35  # coverage, as a share of what real pictures reach, below which a result is poor
+
+Rule = Callable[[Record], Finding | None]
+
+
+def overflow(record: Record) -> Finding | None:
+    """Steps whose gradients were NaN or infinite: they were skipped."""
+    skipped, slower = record.series("skipped"), record.series("slower")
+    if not len(skipped) or (skipped[-1] < 3 and slower[-1] == 1):
+        return None
+    back = f", and the run went back {round(-math.log2(slower[-1]))} times" if slower[-1] < 1 else ""
+    return _finding(
+        record,
+        "overflow",
+        "fault",
+        f"{skipped[-1]:.0f} steps were NaN or infinite and were skipped{back}.",
+        "Numbers grew beyond what the arithmetic holds: mostly a learning rate too high, at times bfloat16.",
+        _command(record, "--precision fp32", rate=0.3),
+        "skipped",
+        since=record.since("skipped", lambda value: value > 0),
+    )
+
+
+def wrong_range(record: Record) -> Finding | None:
+    """The data, or what the generator can make, do not span [-1, 1]."""
+    low, high = record.data.get("low", -1.0), record.data.get("high", 1.0)
+    if low < -1.02 or high > 1.02 or low > -0.1 or high < 0.1:
+        says = f"The pictures' levels run from {low:.2f} to {high:.2f}; a generator that ends in tanh spans -1 to 1."
+        return _finding(record, "wrong_range", "fault", says, _RANGE, "Give pictures as float in [-1, 1].")
+    bottom, top = _levels(record, "levels"), _levels(record, "levels_real")
+    if len(bottom) < LOOKS:
+        return None
+    made, real = np.median(bottom[-LOOKS:], 0), top[-1]
+    never_dark = made[0] > -0.05 and real[1] < -0.3
+    never_bright = made[-1] < 0.05 and real[-2] > 0.3
+    if not (never_dark or never_bright):
+        return None
+    missing = "below" if never_dark else "above"
+    says = f"No made picture has a level {missing} 0, while a tenth of the real levels lie {missing} {real[1]:.2f}."
+    return _finding(record, "wrong_range", "fault", says, _RANGE, "Let the generator end in tanh, not in a sigmoid.")
+
+
+_RANGE = "The discriminator tells real from made by the range of the levels alone, and nothing else is learnt."
+
+
+def channels(record: Record) -> Finding | None:
+    """Red, green and blue of the made pictures in another order than the data's."""
+    found = record.recent("channels")
+    if not found > 2.5 or record.recent("spread") < 0.3:
+        return None
+    says = f"The colours of the made pictures fit the data {found:.1f} times better with the channels in another order."
+    why = "Somewhere pictures are read or written as blue, green, red."
+    return _finding(record, "channels_swapped", "fault", says, why, "Look where pictures are converted.", "channels")
+
+
+def rate_too_high(record: Record) -> Finding | None:
+    """Steps that are large against the weights."""
+    largest = max((record.recent(name) for name in _names(record, "step.")), default=0.0)
+    if not largest > 0.06 or not record.recent("coverage") < POOR:
+        return None
+    says = f"Each step moves the weights by {100 * largest:.0f} % of their length; 0.1 to 3 % is usual."
+    why = "Such steps jump over what they look for: the pictures change wildly and get no better."
+    return _finding(record, "rate_too_high", "fault", says, why, _command(record, rate=0.1), *_names(record, "step."))
+
+
+def rate_too_low(record: Record) -> Finding | None:
+    """Steps that are small against the weights, and pictures that stand still."""
+    steps = [record.recent(name) for name in _names(record, "step.")]
+    if not steps or min(steps) == 0 or not max(steps) < 6e-4 or not record.recent("coverage") < POOR:
+        return None
+    says = f"Each step moves the weights by {100 * max(steps):.3f} % of their length; 0.1 to 3 % is usual."
+    why = "At this rate the run would need many times the images."
+    return _finding(record, "rate_too_low", "fault", says, why, _command(record, rate=30), *_names(record, "step."))
+
+
+def frozen(record: Record) -> Finding | None:
+    """A player whose weights do not move at all."""
+    still = [name for name in record.info.get("parameters", {}) if not record.recent(f"step.{name}") > 0]
+    if len(record.looks) < LOOKS or record.series("skipped")[-1] or not still:
+        return None
+    name = still[0]
+    says = f"The weights of {name} do not move."
+    why = "The other player learns to beat one opponent that never answers."
+    wins = "discriminator_wins" if name.startswith("G") else "generator_wins"
+    return _finding(record, wins, "fault", says, why, f"See that {name} takes its turns, with a rate above 0.")
+
+
+def too_little_data(record: Record) -> Finding | None:
+    """So few pictures that the discriminator knows each by heart."""
+    num = record.data.get("num", math.inf)
+    if num >= 200:
+        return None
+    says = f"There are {num} pictures; some hundreds are the least, thousands are usual."
+    why = "The discriminator soon knows each of them by heart, and the generator can only copy or guess."
+    return _finding(record, "too_little_data", "warning", says, why, "Add pictures of the same kind.")
+
+
+def duplicates(record: Record) -> Finding | None:
+    """Many pictures that are there more than once."""
+    share = record.data.get("duplicates", 0.0)
+    if not share > 0.2:
+        return None
+    says = f"{100 * share:.0f} % of the pictures have a twin among the others."
+    why = "What is there many times is learnt first, and copied; scores flatter it."
+    remedy = f"zerosum data export {record.info.get('data', {}).get('name', 'DATA')} clean/ --unique"
+    return _finding(record, "duplicates", "warning", says, why, remedy)
+
+
+def memorisation(record: Record) -> Finding | None:
+    """Made pictures that lie nearer to training pictures than unseen real ones do."""
+    nearness = record.recent("relatives")
+    if not nearness < 0.4 or not record.recent("spread") > 0.3:
+        return None
+    says = f"Made pictures lie at {nearness:.2f} of the distance from the training pictures at which unseen ones lie."
+    why = "It copies. What looks good here is not new."
+    remedy = "Add pictures, or stop earlier: look at the snapshots before."
+    return _finding(record, "memorisation", "fault", says, why, remedy, "relatives")
+
+
+def overfitting(record: Record) -> Finding | None:
+    """A judge that knows its training pictures by heart (Karras et al. 2020, arXiv 2006.06676, section 3)."""
+    unseen, gap = record.recent("judge_unseen"), record.recent("gap")
+    if not (unseen > 0.7 and gap > 0.25):
+        return None
+    says = (
+        f"The discriminator ranks a training picture above an unseen real one in {100 * unseen:.0f} % of pairs "
+        "(50 % would be fair)."
+    )
+    why = "It has begun to learn the pictures by heart, and what it tells the generator is no longer about the subject."
+    remedy = "Add pictures, or stop here: the scores will get worse."
+    return _finding(
+        record, "discriminator_overfits", "warning", says, why, remedy, "judge_unseen", since=_since_above(record)
+    )
+
+
+def _since_above(record: Record) -> int:
+    return record.since("judge_unseen", lambda value: value > 0.7)
+
+
+def collapse(record: Record) -> Finding | None:
+    """Made pictures that are all alike, or copies of a few."""
+    spread, twins = record.recent("spread"), record.recent("twins")
+    if not (spread < 0.25 or (twins > 0.5 and record.recent("coverage") < POOR)):
+        return None
+    says = (
+        f"Made pictures differ from each other by {100 * spread:.0f} % of what real ones do, and "
+        f"{100 * twins:.0f} % have a twin among {128}."
+    )
+    why = "The generator has found a few pictures that pass, and makes nothing else (mode collapse)."
+    remedy = "Go back to an earlier snapshot; lower the discriminator's rate, or raise --gamma."
+    since = record.since("spread" if spread < 0.25 else "twins", lambda v: v < 0.25 if spread < 0.25 else v > 0.5)
+    return _finding(record, "mode_collapse", "fault", says, why, remedy, "spread", "twins", "coverage", since=since)
+
+
+def class_missing(record: Record) -> Finding | None:
+    """A class of the first label that is hardly made."""
+    rows = [look["classes"] for look in record.looks if "classes" in look]
+    if len(rows) < LOOKS or len({len(row) for row in rows}) > 1:
+        return None
+    shares = np.median(rows[-LOOKS:], 0)
+    if not shares.min() < 0.12 or not np.median(shares) > 0.3 or record.recent("coverage") < 0.2:
+        return None
+    says = f"One class is made {shares.min():.2f} times as often as it occurs; the usual one {np.median(shares):.2f}."
+    why = "A part of the data is left out: scores of the whole hardly show it."
+    return _finding(record, "class_missing", "warning", says, why, "Train longer, or give that class more pictures.")
+
+
+def discriminator_wins(record: Record) -> Finding | None:
+    """A judge that is never wrong, and a generator that gets nowhere."""
+    judge = record.recent("judge")
+    if not judge > 0.997 or not record.recent("coverage") < POOR:
+        return None
+    says = f"The discriminator tells real from made in {100 * judge:.1f} % of pairs."
+    why = "Sure of everything, it has no gradient left that would tell the generator where to go."
+    remedy = "Lower the discriminator's rate or its turns; raise R1's --gamma."
+    since = record.since("judge", lambda value: value > 0.997)
+    return _finding(record, "discriminator_wins", "fault", says, why, remedy, "judge", since=since)
+
+
+def generator_wins(record: Record) -> Finding | None:
+    """A judge that can no longer tell, though the pictures are poor."""
+    judge = record.recent("judge")
+    if not judge < 0.55 or not record.recent("coverage") < POOR:
+        return None
+    says = (
+        f"The discriminator tells real from made in {100 * judge:.0f} % of pairs, a coin's toss, and yet they differ."
+    )
+    why = "The discriminator is too weak, or learns too slowly, to see what is wrong."
+    remedy = "Raise the discriminator's rate or its turns; lower R1's --gamma."
+    since = record.since("judge", lambda value: value < 0.55)
+    return _finding(record, "generator_wins", "fault", says, why, remedy, "judge", "coverage", since=since)
+
+
+def divergence(record: Record) -> Finding | None:
+    """Coverage that was there, and is gone."""
+    values = record.series("coverage")
+    if len(values) < 2 * LOOKS or not np.isfinite(values).all():
+        return None
+    smooth = np.convolve(values, np.ones(3) / 3, "valid")
+    best = int(smooth.argmax())
+    if smooth[best] < 0.2 or smooth[-1] > 0.4 * smooth[best]:
+        return None
+    says = f"Coverage has fallen from {smooth[best]:.2f} to {smooth[-1]:.2f}."
+    why = "The run has left what it had learnt; it seldom comes back by itself."
+    remedy = "Take best.safetensors; begin anew with a lower rate."
+    return _finding(record, "divergence", "fault", says, why, remedy, "coverage", since=record.looks[best]["images"])
+
+
+def oscillation(record: Record) -> Finding | None:
+    """Pictures that move far from look to look, back and forth."""
+    onward, moved = record.recent("onward", 0.5), record.recent("moved", 0.5)
+    if not (onward < -0.4 and moved > 0.35) or record.recent("coverage") > 0.6:
+        return None
+    says = f"The pictures of one latent move by {100 * moved:.0f} % of the data's spread between looks, and come back."
+    why = "The two players chase each other in circles."
+    return _finding(record, "oscillation", "warning", says, why, _command(record, rate=0.3), "moved", "onward")
+
+
+def checkerboard(record: Record) -> Finding | None:
+    """Patterns of period 2 that the data do not have."""
+    checkers = record.recent("checkers")
+    if not checkers > 8 or record.recent("spread") < 0.25:
+        return None
+    says = f"Patterns of every second pixel are {checkers:.0f} times as strong as in the data."
+    why = "Strided transposed convolutions overlap unevenly (Odena et al. 2016)."
+    return _finding(record, "checkerboard", "warning", says, why, "Train longer: it mostly wears off.", "checkers")
+
+
+def batch_too_small(record: Record) -> Finding | None:
+    """So few pictures a step that each step is mostly noise."""
+    plan = record.info.get("plan", {})
+    micro = plan.get("micro") or plan.get("batch") or 64
+    if micro > 4:
+        return None
+    says = f"{micro} pictures go through the networks at once."
+    why = "Batch norm's statistics, and the gradients, are mostly noise with so few."
+    return _finding(record, "batch_too_small", "warning", says, why, "--batch 32 --micro 16, or more.")
+
+
+def latent_too_small(record: Record) -> Finding | None:
+    """Fewer latents than the data have independent properties."""
+    z, wanted = record.info.get("config", {}).get("z"), record.data.get("dimension")
+    if z is None or wanted is None or z >= wanted / 2:
+        return None
+    says = f"The latent vector has {z} numbers; the data have about {wanted:.0f} independent properties."
+    why = "Pictures that differ in more ways than the latents can say must be left out."
+    return _finding(record, "latent_too_small", "warning", says, why, f"--z {max(16, 2 * round(wanted))}")
+
+
+def starved(record: Record) -> Finding | None:
+    """A run that waits for its data."""
+    waiting = record.recent("waiting")
+    if not waiting > 0.3:
+        return None
+    says = f"{100 * waiting:.0f} % of the time goes into reading pictures."
+    why = "The networks wait: a slow disk, or a cache that does not fit into memory."
+    return _finding(record, "machine_bound", "warning", says, why, "Set ZEROSUM_CACHE to a fast disk.", "waiting")
+
+
+def judges_disagree(record: Record) -> Finding | None:
+    """Scores that contradict each other."""
+    scored = [line for line in record.metrics if "kid" in line and "kid_random" in line]
+    if not scored:
+        return None
+    last = scored[-1]
+    trained, untrained = (last[name]["value"] / max(last[name]["pca_gaussian"], 1e-9) for name in ("kid", "kid_random"))
+    if not (min(trained, untrained) < 0.6 and max(trained, untrained) > 1.6):
+        return None
+    says = (
+        f"KID is {trained:.2f} times PCA-Gaussian's by the ImageNet judge, {untrained:.2f} times by the untrained one."
+    )
+    why = "Pictures can please one judge by what the other does not see; believe the worse, and your eyes."
+    return _finding(record, "judges_disagree", "note", says, why, "Look at the grid: zerosum sample.")
+
+
+def progress(record: Record) -> Finding | None:
+    """Whether it is done, stuck, or worth going on."""
+    expected = outlook(record.metrics)
+    if expected.state not in ("done", "stuck"):
+        return None
+    why = "The snapshot that is kept is the earliest within one standard error of the best."
+    remedy = f"Use {expected.chosen}; more images of the same will not help."
+    kind = "done" if expected.state == "done" else "stuck"
+    return _finding(record, kind, "note", expected.text, why, remedy)
+
+
+RULES: tuple[Rule, ...] = (
+    overflow,
+    wrong_range,
+    channels,
+    frozen,
+    rate_too_high,
+    rate_too_low,
+    divergence,
+    class_missing,
+    generator_wins,
+    collapse,
+    discriminator_wins,
+    memorisation,
+    too_little_data,
+    duplicates,
+    overfitting,
+    oscillation,
+    checkerboard,
+    batch_too_small,
+    latent_too_small,
+    starved,
+    judges_disagree,
+    progress,
+)
+
+
+def _finding(
+    record: Record,
+    kind: str,
+    severity: Severity,
+    says: str,
+    why: str,
+    remedy: str,
+    *names: str,
+    since: int | None = None,
+) -> Finding:
+    began = (record.looks[0]["images"] if record.looks else 0) if since is None else since
+    return Finding(kind, severity, began, says, why, remedy, record.curve(*names) if names else {})
+
+
+def _names(record: Record, prefix: str) -> list[str]:
+    return [name for name in record.looks[-1] if name.startswith(prefix)] if record.looks else []
+
+
+def _levels(record: Record, name: str) -> np.ndarray:
+    return np.array([look[name] for look in record.looks if name in look])
+
+
+def _command(record: Record, *more: str, rate: float | None = None) -> str:
+    """The run's own command with another rate or options."""
+    now: Any = record.info.get("config", {}).get("rate")
+    change = [f"--rate {now * rate:.2g}"] if rate is not None and isinstance(now, float) else []
+    return " ".join([str(record.info.get("command", "zerosum train ...")), *change, *more])

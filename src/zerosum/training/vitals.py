@@ -1,0 +1,223 @@
+"""What a run shows of its health, as plain numbers: measured now and then, on a few pictures, for the findings."""
+
+from __future__ import annotations
+
+import math
+from itertools import permutations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from zerosum.core.batch import Batch, Images, Source
+from zerosum.core.generator import Generator, Judges, Samples
+from zerosum.metrics.coverage import Thumbnails, ceiling, coverage
+
+NUM = 128  # pictures on each side, at each look
+KNOWN = 2048  # training pictures among which near relatives are looked for
+BATCH = 64
+
+Numbers = dict[str, float | list[float]]
+
+
+class Vitals:
+    """Looks at a generator and its judge. What it compares with is drawn once, by `seed`.
+
+    All is measured on the live generator, in evaluation mode, from the same latents each time; nothing of the run's
+    state moves. Raises nothing: what cannot be measured (no judge, no labels, too few pictures) is left out.
+    """
+
+    def __init__(self, source: Source, seed: int):
+        self.source, self.seed = source, seed
+        rng = np.random.default_rng((seed, 77))
+        indices = rng.permutation(len(source))[: KNOWN + NUM]
+        self.real = _pictures(source, indices[:NUM])
+        heldout = source.heldout()
+        chosen = rng.permutation(len(heldout))[:NUM] if heldout is not None else np.empty(0, np.int64)
+        self.heldout = _pictures(heldout, chosen) if heldout is not None and len(chosen) >= NUM // 4 else None
+        known = [source.batch(part) for part in np.array_split(indices[:KNOWN], max(1, len(indices) // BATCH))]
+        self.known = torch.cat([thumbnails(batch.x) for batch in known if isinstance(batch, Images)])
+        self.labels = _first_labels(known)
+        self._before: list[Tensor] = []
+
+    def data(self) -> Numbers:
+        """What the pictures themselves show, once a run: how many there are, their levels, how many are twins."""
+        near = _nearest(self.known, self.known, itself=True)
+        usual = near.median()
+        levels = torch.cat([self.real.amin((1, 2, 3)), self.real.amax((1, 2, 3))])
+        return {
+            "num": len(self.source),
+            "low": levels.min().item(),
+            "high": levels.max().item(),
+            "duplicates": (near < 1e-3 + 0.02 * usual).float().mean().item(),
+        }
+
+    @torch.inference_mode()
+    def measure(self, generator: Generator) -> Numbers:
+        """The numbers of one look. `generator` is in evaluation mode, and on any device."""
+        assert isinstance(generator, Samples)
+        z = generator.latents(NUM, self.seed + 2)
+        fake = torch.cat([generator(part.to(generator.device)).float().cpu() for part in z.split(BATCH)])
+        found: Numbers = {"finite": float(fake.isfinite().all())}
+        if not found["finite"]:
+            return found
+        if isinstance(generator, Judges) and generator.judge is not None:
+            found |= self._judged(generator, fake)
+        return found | _levels(fake, self.real) | self._variety(fake) | self._motion(fake)
+
+    def _judged(self, generator: Judges, fake: Tensor) -> Numbers:
+        """How the judge tells real from made, and pictures that it saw from such that it never saw."""
+        real, made = _scores(generator, self.real), _scores(generator, fake)
+        found: Numbers = {
+            "judge": _wins(real, made),
+            "judge_spread": torch.cat([real, made]).std().item(),
+            "r_t": real.sign().mean().item(),
+        }
+        if self.heldout is not None:
+            unseen = _scores(generator, self.heldout)
+            gap = (real.mean() - made.mean()).abs().clamp(min=1e-6)
+            found |= {"judge_unseen": _wins(real, unseen), "gap": ((real.mean() - unseen.mean()) / gap).item()}
+        return found
+
+    def _variety(self, fake: Tensor) -> Numbers:
+        """How much the made pictures differ from each other and from those that training shows, in thumbnails."""
+        made, real = thumbnails(fake), thumbnails(self.real)
+        usual = _nearest(real, real, itself=True).median()
+        num = min(len(made), len(real))
+        found: Numbers = {
+            "spread": (_pairwise(made) / _pairwise(real).clamp(min=1e-9)).item(),
+            "twins": (_nearest(made, made, itself=True) < usual / 4).float().mean().item(),
+            "coverage": coverage(made[:num], real[:num]) / ceiling(num) if num > 8 else math.nan,
+        }
+        if self.heldout is not None:
+            unseen = _nearest(thumbnails(self.heldout), self.known)
+            found["relatives"] = (_nearest(made, self.known).median() / unseen.median().clamp(min=1e-9)).item()
+        return found | self._classes(made)
+
+    def _classes(self, made: Tensor) -> Numbers:
+        """Each class's share among the made pictures, as its nearest thumbnails tell, over its share in the data; of
+        those classes that thumbnails can tell, by a trial on half of the data."""
+        if self.labels is None:
+            return {}
+        num = int(self.labels.max()) + 1
+        half = len(self.known) // 2
+        told = _vote(self.known[half:], self.known[:half], self.labels[:half], num)
+        truth = self.labels[half:]
+        shares = torch.bincount(_vote(made, self.known, self.labels, num), minlength=num) / len(made)
+        found = []
+        for c in range(num):
+            actual, as_told = (truth == c).float().mean(), (told == c).float().mean()
+            recall = (told[truth == c] == c).float().mean() if actual > 0 else torch.zeros(())
+            if recall > 0.6 and as_told * len(made) >= 5:
+                found.append((shares[c] / as_told).item())
+        return {"classes": found} if len(found) > 1 else {}
+
+    def _motion(self, fake: Tensor) -> Numbers:
+        """How far the pictures of the same latents have moved since the last look, in units of the data's spread, and
+        whether they moved on (1) or back (-1)."""
+        now = thumbnails(fake)
+        self._before = [*self._before[-2:], now]
+        if len(self._before) < 2:
+            return {}
+        step = self._before[-1] - self._before[-2]
+        found: Numbers = {"moved": (step.norm(dim=1).mean() / _pairwise(thumbnails(self.real)).clamp(min=1e-9)).item()}
+        if len(self._before) == 3:
+            last = self._before[-2] - self._before[-3]
+            found["onward"] = nn.functional.cosine_similarity(step.flatten(), last.flatten(), dim=0).item()
+        return found
+
+
+def _levels(fake: Tensor, real: Tensor) -> Numbers:
+    """Levels, channels, sharpness and checkerboards of the made pictures beside the real ones'."""
+    points = torch.tensor([0.01, 0.1, 0.5, 0.9, 0.99])
+    found: Numbers = {
+        "levels": torch.quantile(_sampled(fake), points).tolist(),
+        "levels_real": torch.quantile(_sampled(real), points).tolist(),
+        "sharpness": (_edges(fake) / _edges(real).clamp(min=1e-9)).item(),
+        "checkers": (_checkers(fake) / _checkers(real).clamp(min=1e-9)).item(),
+    }
+    if fake.shape[1] >= 3:
+        found["channels"] = _channels(fake[:, :3], real[:, :3])
+    return found
+
+
+def _channels(fake: Tensor, real: Tensor) -> float:
+    """The distance of the channels' statistics as they stand, over that in the best other order: above 1, another
+    order fits better."""
+    ours, theirs = _channel_statistics(fake), _channel_statistics(real)
+    distance = {order: (ours(order) - theirs((0, 1, 2))).norm().item() for order in permutations(range(3))}
+    stands = distance.pop((0, 1, 2))
+    return stands / max(1e-9, min(distance.values()))
+
+
+def _channel_statistics(x: Tensor):
+    flat = x.permute(1, 0, 2, 3).flatten(1)
+    mean, covariance = flat.mean(1), torch.cov(flat[:, :: max(1, flat.shape[1] // 100_000)])
+    return lambda order: torch.cat([mean[list(order)], covariance[list(order)][:, list(order)].flatten()])
+
+
+def _edges(x: Tensor) -> Tensor:
+    return (x[..., 1:, :] - x[..., :-1, :]).square().mean() + (x[..., 1:] - x[..., :-1]).square().mean()
+
+
+def _checkers(x: Tensor) -> Tensor:
+    """Energy of the patterns of period 2, over that of the fine detail around them (Odena et al. 2016): what
+    overlapping strides leave behind, and photographs do not."""
+    spectrum = torch.fft.rfft2(x - x.mean((2, 3), keepdim=True)).abs().square().mean((0, 1))
+    rows, columns = x.shape[2] // 2, x.shape[3] // 2
+    near = slice(int(0.7 * columns), int(0.95 * columns))
+    beside = slice(int(0.7 * rows), int(0.95 * rows))
+    across = spectrum[:, columns].mean() / spectrum[:, near].mean().clamp(min=1e-12)
+    along = spectrum[rows].mean() / spectrum[beside].mean().clamp(min=1e-12)
+    return across + along
+
+
+def _sampled(x: Tensor) -> Tensor:
+    flat = x.flatten()
+    return flat[:: max(1, len(flat) // 100_000)]
+
+
+def thumbnails(x: Tensor) -> Tensor:
+    """float32 [n, 192]: the pictures in 8 x 8 pixels."""
+    return Thumbnails().features(x)
+
+
+def _wins(a: Tensor, b: Tensor) -> float:
+    """The probability that one of a lies above one of b; equals count half."""
+    return ((a[:, None] > b).float() + 0.5 * (a[:, None] == b).float()).mean().item()
+
+
+def _pairwise(x: Tensor) -> Tensor:
+    """The mean distance of two rows."""
+    return torch.pdist(x).mean()
+
+
+def _nearest(x: Tensor, known: Tensor, itself: bool = False) -> Tensor:
+    """Each row's distance to its nearest known one; with `itself`, x is known, and its own rows do not count."""
+    distances = torch.cdist(x, known)
+    if itself:
+        distances.fill_diagonal_(math.inf)
+    return distances.amin(1)
+
+
+def _vote(x: Tensor, known: Tensor, labels: Tensor, num: int, k: int = 5) -> Tensor:
+    """The commonest class, int64 [n], among each row's k nearest known ones."""
+    near = torch.cdist(x, known).topk(min(k, len(known)), largest=False).indices
+    return nn.functional.one_hot(labels[near], num).sum(1).argmax(1)
+
+
+def _scores(generator: Judges, x: Tensor) -> Tensor:
+    device = next(generator.parameters()).device  # type: ignore[attr-defined]
+    return torch.cat([generator.score(part.to(device)).float().cpu() for part in x.split(BATCH)])
+
+
+def _pictures(source: Source, indices: np.ndarray) -> Tensor:
+    batch: Batch = source.batch(indices)
+    assert isinstance(batch, Images)
+    return batch.x
+
+
+def _first_labels(batches: list[Batch]) -> Tensor | None:
+    """The codes of the first label, int64 [n], where the pictures carry any."""
+    labels = [batch.y[:, 0] for batch in batches if isinstance(batch, Images) and batch.y is not None]
+    return torch.cat(labels) if len(labels) == len(batches) and labels[0].numel() else None
