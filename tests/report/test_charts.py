@@ -51,14 +51,44 @@ def test_smoothing_keeps_constants_passes_over_nan_and_keeps_the_length() -> Non
     assert len(charts.smoothed(line[:3], 5.0)) == 3
 
 
-def test_scores_show_their_references() -> None:
+def test_scores_that_some_line_holds_are_named() -> None:
     lines = [{"images": 10, "coverage": {"value": 0.5, "ceiling": 0.9, "pca_gaussian": 0.2}}]
-    figure = charts.draw_scores(lines)
-    assert {text.get_text() for text in figure.axes[0].texts} == {"real pictures", "PCA-Gaussian"}
     assert charts.score_names([{"images": 1, "n": 3, "verdict": {"ratio": 2}, "fid": {"value": 1}, **lines[0]}]) == [
         "coverage",
         "fid",
     ]
+
+
+@pytest.mark.parametrize("columns", [3, 1])
+@pytest.mark.parametrize("num", [1, 2, 3, 40])
+def test_every_line_lies_in_its_panel_and_the_names_beside_all_of_them(num: int, columns: int) -> None:
+    """After a short run coverage is near 0 and its rivals near 1; a KID may lie a hundred times above its floor."""
+    lines = [
+        {
+            "images": 16 * i,
+            "kid": {"value": 5 / i, "low": 4 / i, "high": 6 / i, "floor": 0.01, "pca_gaussian": 5.5},
+            "coverage": {"value": 0.002 * i, "ceiling": 0.97, "pca_gaussian": 0.714},
+        }
+        for i in range(1, num + 1)
+    ]
+    figure = charts.draw_scores(lines, columns=columns)
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["this run", "PCA-Gaussian", "real pictures"]
+    for axes, name in zip(figure.axes, ("kid", "coverage"), strict=True):
+        low, high = axes.get_ylim()
+        for value in lines[-1][name].values():
+            assert low < value < high
+        assert axes.get_xlim()[0] == 0
+        assert not legend.get_window_extent().overlaps(axes.get_tightbbox())
+        assert axes.get_window_extent().height > 0.1 * figure.bbox.height
+    assert figure.bbox.containsy(figure.axes[-1].xaxis.label.get_window_extent().y0)
+
+
+def test_a_score_of_nothing_finite_is_drawn_all_the_same() -> None:
+    nan = float("nan")
+    figure = charts.draw_scores([{"images": 0, "kid": {"value": nan, "floor": nan}}])
+    assert charts.to_png(figure).startswith(b"\x89PNG")
 
 
 def test_nothing_to_draw_is_refused(tmp_path: Path) -> None:

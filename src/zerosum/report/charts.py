@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -80,7 +81,7 @@ def draw_losses(log: Sequence[dict[str, Any]], theme: Theme = LIGHT, columns: in
         _line(axes, x, y, theme.accent, name)
         _limit(axes, [y])
         axes.set_title(name.replace("_", " "), **_title(theme))
-    _label_images([top, *rest], columns, theme)
+    _label_images([top, *rest], log[-1]["images"], theme)
     return figure
 
 
@@ -90,11 +91,16 @@ def draw_scores(metrics: Sequence[dict[str, Any]], theme: Theme = LIGHT, columns
     rows = max(1, -(-len(names) // columns))
     figure = _figure(columns, 2.7 * rows, theme)
     panels = [figure.add_subplot(rows, min(columns, max(1, len(names))), i + 1) for i in range(len(names))]
+    drawn: dict[str, Artist] = {}
     for axes, name in zip(panels, names, strict=True):
         _style(axes, theme)
-        _score_panel(axes, [(line["images"], line[name]) for line in metrics if _is_score(line.get(name))], theme)
+        points = [(line["images"], line[name]) for line in metrics if _is_score(line.get(name))]
+        drawn |= _score_panel(axes, points, theme)
         axes.set_title(SCORES.get(name, name.replace("_", " ")), **_title(theme))
-    _label_images(panels, columns, theme)
+    if drawn:  # above all panels, where no curve can run through the names
+        figure.legend(drawn.values(), drawn.keys(), loc="outside upper right", ncols=3, frameon=False, fontsize=8.5,
+                      labelcolor=theme.ink, borderaxespad=0.1, columnspacing=1.4, handlelength=1.9)  # fmt: skip
+    _label_images(panels, metrics[-1]["images"], theme)
     return figure
 
 
@@ -180,7 +186,7 @@ def _style(axes: Axes, theme: Theme) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(colors=theme.muted, labelsize=8.5, length=0, pad=5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
@@ -188,8 +194,10 @@ def _title(theme: Theme) -> dict[str, Any]:
     return {"loc": "left", "fontsize": 10, "color": theme.ink, "pad": 9}
 
 
-def _label_images(panels: list[Axes], columns: int, theme: Theme) -> None:
-    """The unit of x, once: under the last panel."""
+def _label_images(panels: list[Axes], images: int, theme: Theme) -> None:
+    """From no image to the last, in every panel; the unit of x, once: under the last panel."""
+    for axes in panels:
+        axes.set_xlim(0, 1.04 * images or 1.0)
     if panels:
         panels[-1].set_xlabel("images drawn", fontsize=8.5, color=theme.muted, loc="right")
 
@@ -220,44 +228,31 @@ def _limit(axes: Axes, curves: list[np.ndarray]) -> None:
     axes.set_ylim(low - room, high + room)
 
 
-def _score_panel(axes: Axes, points: list[tuple[int, dict]], theme: Theme) -> None:
+def _score_panel(axes: Axes, points: list[tuple[int, dict]], theme: Theme) -> dict[str, Artist]:
+    """The score with its interval, and the lines that give it a meaning. Returns what the legend names."""
     x = np.array([images for images, _ in points], float)
     value, low, high = (np.array([s.get(k, s["value"]) for _, s in points], float) for k in ("value", "low", "high"))
     axes.fill_between(x, low, high, color=theme.accent, alpha=0.15, linewidth=0)
     if len(x) == 1:
-        axes.errorbar(x, value, [value - low, high - value], color=theme.accent, linewidth=1.6)
-    axes.plot(x, value, color=theme.accent, linewidth=1.8, marker="o", markersize=4)
+        axes.vlines(x, low, high, color=theme.accent, linewidth=1.6)
+    (curve,) = axes.plot(x, value, color=theme.accent, linewidth=1.8, marker="o" if len(x) < 12 else "", markersize=4)
+    drawn: dict[str, Artist] = {"this run": curve}
     newest = points[-1][1]
-    lines = {"real pictures": newest.get("floor", newest.get("ceiling")), "PCA-Gaussian": newest.get("pca_gaussian")}
-    known = {label: y for label, y in lines.items() if y is not None and np.isfinite(y)}
-    _limit_scores(axes, value, np.array([*low, *high, *known.values()], float))
-    axes.margins(x=0.06)
-    left = {label: _nearer_at_end(axes, value, y) for label, y in known.items()}
-    if len(known) == 2 and abs(np.subtract(*known.values())) < 0.1 * np.ptp(axes.get_ylim()):
-        left["PCA-Gaussian"] = not left["real pictures"]  # two lines so close would write over one another
-    for label, y in known.items():
-        _reference(axes, y, label, theme.muted if label == "real pictures" else theme.second, left[label])
+    known = {"PCA-Gaussian": newest.get("pca_gaussian"), "real pictures": newest.get("floor", newest.get("ceiling"))}
+    held = {label: y for label, y in known.items() if y is not None and np.isfinite(y)}
+    for label, y in held.items():
+        colour, dashes = (theme.second, (4, 2)) if label == "PCA-Gaussian" else (theme.muted, (1.2, 1.6))
+        drawn[label] = axes.axhline(y, color=colour, linewidth=1.4, linestyle=(0, dashes))
+    _limit_scores(axes, np.array([*value[len(value) // 2 :], *held.values()]), np.array([*value, *low, *high]))
+    return drawn
 
 
-def _limit_scores(axes: Axes, value: np.ndarray, beside: np.ndarray) -> None:
-    """From 0 to all that is shown; a first score far off runs out of the panel, as it would flatten all the rest."""
-    beside = beside[np.isfinite(beside)]
-    known = np.array([*value[np.isfinite(value)], *beside])
-    if not len(known):
-        return
-    late = value[len(value) // 2 :]
-    most = 3 * max([*late[np.isfinite(late)], *np.median(beside, keepdims=True)], default=np.inf)
-    axes.set_ylim(min(0.0, known.min() * 1.1), min(known.max() * 1.18, most) or 1.0)
-
-
-def _nearer_at_end(axes: Axes, value: np.ndarray, y: float) -> bool:
-    """Whether the curve comes closer to the height y at its end than at its start, as the panel shows it."""
-    start, end, level = axes.transData.transform([(0, value[0]), (0, value[-1]), (0, y)])[:, 1]
-    return bool(abs(end - level) < abs(start - level))
-
-
-def _reference(axes: Axes, y: float, label: str, colour: str, left: bool) -> None:
-    """A dashed line with its name, at the side where the curve is further away."""
-    axes.axhline(y, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
-    axes.annotate(label, (0 if left else 1, y), (0, 2), xycoords=("axes fraction", "data"), va="bottom",
-                  textcoords="offset points", ha="left" if left else "right", fontsize=8.5, color=colour)  # fmt: skip
+def _limit_scores(axes: Axes, wanted: np.ndarray, rest: np.ndarray) -> None:
+    """From 0 to the highest of the later scores and the lines; earlier scores far above run out of the panel, as they
+    would flatten all the rest."""
+    wanted, rest = wanted[np.isfinite(wanted)], rest[np.isfinite(rest)]
+    known = np.array([*wanted, *rest])
+    if len(known):
+        low, high = min(0.0, known.min()), min(known.max(), 3 * max(wanted, default=np.inf))
+        room = 0.06 * (high - low) or 0.1
+        axes.set_ylim(low - room / 2, high + room)
