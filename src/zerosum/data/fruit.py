@@ -8,6 +8,7 @@ import numpy as np
 
 from zerosum.core.batch import Attribute, DataShape
 from zerosum.data import folder
+from zerosum.data.decode import decode
 from zerosum.data.packaged import packaged
 from zerosum.data.pictures import Pictures, in_parallel, sides, workshop
 
@@ -35,7 +36,7 @@ def fruit(resolution: int | tuple[int, int] = 64, progress: bool = True) -> Pict
             def one(i: int) -> None:
                 data = photographs[i].as_py()
                 hashes[i] = folder.content_hash(data)
-                making.pixels[i] = folder.decode(data, *size, 3)
+                making.pixels[i] = decode(data, *size, 3)
 
             in_parallel(one, num, "reading fruit", progress)
             making.label(np.array([[_COLUMN[kind]] for kind in table["coarse_cat"].to_pylist()]))
