@@ -68,6 +68,11 @@ class Pictures:
     def __repr__(self) -> str:
         return f"<{len(self):,} pictures '{self.name}', {self.shape}>"
 
+    @property
+    def rows(self) -> np.ndarray:
+        """The places in the map of this view's pictures, int64 [n]: for what is kept beside the map, such as names."""
+        return np.arange(len(self._pixels)) if self._rows is None else np.asarray(self._rows)
+
     def pixels(self, indices: np.ndarray) -> np.ndarray:
         """The pictures at `indices`, int64 [B], as uint8 [B, H, W, C]."""
         return np.array(self._pixels[self._in_map(indices)])
