@@ -151,6 +151,24 @@ def test_two_files_of_one_package_are_fetched_once(made_up, index, monkeypatch):
     assert len(index.ranges) == 1
 
 
+def test_two_at_once_fetch_once(made_up, index):
+    threads = [threading.Thread(target=fetch, args=("made-up",)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert is_cached(made_up[0])
+    assert len(index.ranges) == 1
+
+
+def test_a_client_that_brings_nothing_is_told_of(made_up, monkeypatch):
+    monkeypatch.setitem(ARTEFACTS, "made-up", replace(made_up[0], client="npm"))
+    monkeypatch.setattr(clients.shutil, "which", lambda name: name)
+    monkeypatch.setattr(clients.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, "", ""))
+    with pytest.raises(Refusal, match="wrote no file"):
+        fetch("made-up")
+
+
 def test_an_sdist_is_fetched_and_none_of_its_code_runs(made_up, tmp_path, monkeypatch):
     artefact, _ = made_up
     ran = tmp_path / "ran"

@@ -71,8 +71,8 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _run(command: Sequence[str], folder: Path) -> str:
-    """What a client prints on stdout. Raises Failed if it is missing or ends with an error."""
+def _run(command: Sequence[str], folder: Path) -> None:
+    """Runs a client in the folder. Raises Failed if it is missing or ends with an error."""
     if shutil.which(command[0]) is None:
         raise Failed(f"{command[0]} is not installed here")
     environment = {**os.environ, "LC_ALL": "C"}
@@ -81,7 +81,13 @@ def _run(command: Sequence[str], folder: Path) -> str:
     )
     if done.returncode != 0:
         raise Failed(_reason(done.stdout, done.stderr))
-    return done.stdout
+
+
+def _brought(folder: Path, pattern: str) -> Path:
+    file = next(folder.glob(pattern), None)
+    if file is None:
+        raise Failed("it ended well but wrote no file")
+    return file
 
 
 def _reason(stdout: str, stderr: str) -> str:
@@ -99,8 +105,8 @@ def _reason(stdout: str, stderr: str) -> str:
 def npm(artefact: Artefact, folder: Path) -> Path:
     """The tgz, by `npm pack` with the machine's own settings. Its cache lies in the folder, where it can be watched."""
     options = ["--ignore-scripts", "--no-update-notifier", "--json", "--cache", str(folder / "npm")]
-    said = _run(["npm", "pack", *options, f"{artefact.package}@{artefact.version}"], folder)
-    return folder / json.loads(said)[0]["filename"].replace("@", "").replace("/", "-")
+    _run(["npm", "pack", *options, f"{artefact.package}@{artefact.version}"], folder)
+    return _brought(folder, "*.tgz")
 
 
 def apt(artefact: Artefact, folder: Path) -> Path:
@@ -114,7 +120,7 @@ def apt(artefact: Artefact, folder: Path) -> Path:
                 "`apt-get update` renews them"
             ) from failed
         raise
-    return next(folder.glob("*.deb"))
+    return _brought(folder, "*.deb")
 
 
 # ---------------------------------------------------------------------------------------------------------------- pip
