@@ -83,7 +83,8 @@ class Match:
         self._counts: dict[str, int] = {}
         self._pending: list[Notes] = []  # of the turn in hand
         self.slower = 1.0  # factor on all rates, below 1 after a roll-back
-        self.skipped = self.skipped_at_once = 0  # steps that were not finite: all in all, and since the last that was
+        self.skipped = 0  # steps that were not finite
+        self._in_a_row: dict[tuple[str, ...], int] = {}  # by the players of the turn
         self.effort = Effort()
 
     def play_round(self) -> None:
@@ -155,9 +156,9 @@ class Match:
         self.team.sum([parameter.grad for parameter in self._parameters(turn) if parameter.grad is not None])
         if not math.isfinite(norm(parameter.grad for parameter in self._parameters(turn))):
             self.skipped += 1
-            self.skipped_at_once += 1
+            self._in_a_row[turn.names()] = self._in_a_row.get(turn.names(), 0) + 1
             return
-        self.skipped_at_once = 0
+        self._in_a_row[turn.names()] = 0
         for name in turn.names():
             with self.effort.watching(name, self.players[name], self.clock.rounds % _WATCHED == 0):
                 self._move(name)
@@ -191,6 +192,11 @@ class Match:
                 self._sums[name] = torch.tensor(value, dtype=torch.float64) + self._sums.get(name, 0)
                 self._counts[name] = self._counts.get(name, 0) + count
 
+    @property
+    def skipped_in_a_row(self) -> int:
+        """Steps of the worst turn that were not finite, since its last that was."""
+        return max(self._in_a_row.values(), default=0)
+
     def is_finite(self) -> bool:
         """Whether all that would be saved is: networks with their buffers, and the notes of the whole team."""
         self.collect_notes()
@@ -219,8 +225,7 @@ class Match:
     def restore(self, state: dict, tensors: Callable[[str], dict[str, Tensor]]) -> None:
         """The inverse of `state` and `tensors`, of which it is given each by name; memory formats stay as they are."""
         self.clock.images, self.clock.rounds, self._first = state["images"], state["rounds"], state["first"]
-        self.slower, self.skipped, self.skipped_at_once = state["slower"], state["skipped"], 0
-        self._held = None
+        self.slower, self.skipped, self._in_a_row, self._held = state["slower"], state["skipped"], {}, None
         notes = state["notes"] if self.team.leads else {}
         self._sums = {n: torch.tensor(v, dtype=torch.float64) for n, (v, _) in notes.items()}
         self._counts = {n: count for n, (_, count) in notes.items()}

@@ -240,7 +240,7 @@ def checkerboard(record: Record) -> Finding | None:
         return None
     says = f"Patterns of every second pixel are {checkers:.0f} times as strong as in the data."
     why = "Strided transposed convolutions overlap unevenly (Odena et al. 2016)."
-    return _finding(record, "checkerboard", "warning", says, why, "Train longer: it mostly wears off.", "checkers")
+    return _finding(record, "checkerboard", "note", says, why, "Train longer: it mostly wears off.", "checkers")
 
 
 def batch_too_small(record: Record) -> Finding | None:

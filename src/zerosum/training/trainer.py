@@ -124,7 +124,7 @@ class Training:
         before = self.match.clock.images
         self.match.play_round()
         self.average.update(self.match.clock.rounds)
-        if self.match.skipped_at_once >= SKIPS:
+        if self.match.skipped_in_a_row >= SKIPS:
             self._roll_back()
         else:
             self._report(before)

@@ -43,13 +43,12 @@ class Vitals:
     def data(self) -> Numbers:
         """What the pictures themselves show, once a run: how many there are, their levels, how many are twins."""
         near = _nearest(self.known, self.known, itself=True)
-        usual = near.median()
         levels = torch.cat([self.real.amin((1, 2, 3)), self.real.amax((1, 2, 3))])
         return {
             "num": len(self.source),
             "low": levels.min().item(),
             "high": levels.max().item(),
-            "duplicates": (near < 1e-3 + 0.02 * usual).float().mean().item(),
+            "duplicates": (near < 0.02 * _pairwise(self.known[:NUM])).float().mean().item(),
         }
 
     @torch.inference_mode()
@@ -108,7 +107,7 @@ class Vitals:
         for c in range(num):
             actual, as_told = (truth == c).float().mean(), (told == c).float().mean()
             recall = (told[truth == c] == c).float().mean() if actual > 0 else torch.zeros(())
-            if recall > 0.6 and as_told * len(made) >= 5:
+            if recall > 0.6 and as_told * len(made) >= 8:
                 found.append((shares[c] / as_told).item())
         return {"classes": found} if len(found) > 1 else {}
 

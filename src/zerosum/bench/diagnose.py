@@ -1,0 +1,297 @@
+"""Row diagnose: sabotaged runs are named by their fault, and healthy ones are not accused.
+
+The runs' records are kept in bench/records/diagnose.json, so that the rules can be judged again in seconds;
+`--fresh` of `python -m zerosum.bench.diagnose` makes them anew.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from zerosum import api
+from zerosum.bench._frame import FOLDER, Budget, Measure, measure
+from zerosum.core.batch import Images, Source
+from zerosum.core.game import Clock, Game, Moves, Turn
+from zerosum.core.generator import Generator, LatentGenerator
+from zerosum.core.plan import Plan
+from zerosum.core.run import Run
+from zerosum.data.catalog import open_data
+from zerosum.data.pictures import Pictures
+from zerosum.training import trainer
+from zerosum.training.monitor import Record, diagnose
+
+RECORDS = Path("bench/records/diagnose.json")
+SEEDS = (0,)  # those of the runs stand in diagnose.toml
+BATTERY = tomllib.loads((FOLDER / "diagnose.toml").read_text(encoding="utf-8"))
+SIZE, IMAGES, WIDTH, Z = 32, 16_000, 16, 64
+ACCUSING = ("fault", "warning")
+Case = tuple[str, str, str, str, int]  # part, name, game, data, seed
+
+
+def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
+    """The records of the part `judged`, judged by the rules as they now are."""
+    kept = [entry for entry in _records() if entry["part"] == "judged"]
+    if budget == "smoke":
+        with tempfile.TemporaryDirectory() as folder:
+            play(("judged", "overflow", "house", "avatars", 0), Path(folder), images=2_000)
+    named, accused = verdicts(kept)
+    return [
+        measure("diagnose", "named", [100 * float(np.mean(named))]),
+        measure("diagnose", "accused", [100 * float(np.mean(accused))]),
+        measure("diagnose", "sabotaged", [float(len(named))]),
+        measure("diagnose", "healthy", [float(len(accused))]),
+    ]
+
+
+def verdicts(entries: Sequence[dict]) -> tuple[list[bool], list[bool]]:
+    """Of the sabotaged runs, whether the first accusation is the right one; of the healthy, whether there is any."""
+    named, accused = [], []
+    for entry in entries:
+        first = first_accusation(entry)
+        if entry["name"] in BATTERY["sabotages"]:
+            named.append(first in BATTERY["sabotages"][entry["name"]])
+        else:
+            accused.append(first is not None)
+    return named, accused
+
+
+def first_accusation(entry: dict) -> str | None:
+    """The kind of the first finding that is a fault or a warning."""
+    found = diagnose(Record(entry["info"], entry["data"], entry["looks"], []))
+    return next((finding.kind for finding in found if finding.severity in ACCUSING), None)
+
+
+def cases(part: str) -> list[Case]:
+    """Every run of a part; channels cannot be swapped in grey pictures, nor a class be dropped where none is."""
+    names = [*BATTERY["sabotages"], *BATTERY["healthy"]]
+    rooms = [
+        (game, data, seed)
+        for game in BATTERY[part]["games"]
+        for data in BATTERY[part]["data"]
+        for seed in BATTERY[part]["seeds"]
+    ]
+    grey = ("mnist", "fashion_mnist")
+    return [
+        (part, name, game, data, seed)
+        for name in names
+        for game, data, seed in rooms
+        if not (name == "channels_swapped" and data in grey)
+    ]
+
+
+# ------------------------------------------------------------------------------------------------------ making them
+
+
+def play(case: Case, folder: Path, images: int = IMAGES) -> dict:
+    """Trains one run of the battery, and returns what the rules read of it."""
+    part, name, game_name, data, seed = case
+    source = _source(name, data, seed)
+    plan, settings = _given(name, game_name, seed, images)
+    game = api.build(game_name, source, settings, seed)
+    SABOTAGES.get(name, _leave)(game)
+    run = Run(folder / "-".join(map(str, case)))
+    begin = time.monotonic()
+    try:
+        trainer.train(game, _Late(source) if name == "starved" else source, run, plan)
+    except api.Refusal as refusal:
+        print(f"  {refusal}")
+    record = Record.of(run)
+    keep = {key: record.info.get(key) for key in ("game", "config", "plan", "parameters", "total")}
+    looks = [{key: _rounded(value) for key, value in look.items()} for look in record.looks]
+    print(f"{name:<22}{game_name:<8}{data:<16}{time.monotonic() - begin:5.0f} s", flush=True)
+    return {
+        "part": part,
+        "name": name,
+        "data_name": data,
+        "seed": seed,
+        "info": keep,
+        "data": record.data,
+        "looks": looks,
+    }
+
+
+def _source(name: str, data: str, seed: int) -> Pictures:
+    source = open_data(data, SIZE, progress=False)
+    assert isinstance(source, Pictures)
+    order = np.random.default_rng(seed).permutation(len(source))
+    if name == "forty_pictures":
+        return source.subset(order[:40])
+    if name == "tiny_set":
+        return source.subset(order[:300])
+    if name == "copied_set":
+        return source.subset(np.repeat(order[:400], 4))
+    return source
+
+
+def _given(name: str, game: str, seed: int, images: int) -> tuple[Plan, dict[str, Any]]:
+    """Plan and settings: the game's own, but for what the case changes."""
+    factor = BATTERY["healthy"].get(name, {})
+    rate = {"dcgan": 2e-4, "house": 4e-4}[game] * {"rate_x30": 30, "rate_over_100": 0.01}.get(
+        name, factor.get("rate", 1)
+    )
+    plan = Plan(
+        images=round(images * factor.get("images", 1)), batch=round(32 * factor.get("batch", 1)), seed=seed, score=0
+    )
+    return plan, {"width": round(WIDTH * factor.get("width", 1)), "z": Z, "rate": rate}
+
+
+def _leave(game: Game) -> None:
+    """A run that nothing is done to."""
+
+
+def _strong(game: Game) -> None:
+    """D plays eight times a round, at five times the rate, with no penalty."""
+    turns = [replace(t, times=8) if t.players == "D" else t for t in game.turns() if t.every == 1]
+    players = game.players()
+    players["D"] = replace(players["D"], rate=lambda clock: 5.0)
+    game.turns, game.players = lambda: turns, lambda: players  # type: ignore[method-assign]
+
+
+def _frozen(game: Game) -> None:
+    """D has no turn; the first turn left draws."""
+    turns = [replace(turn, draws=True) for turn in game.turns() if turn.players != "D"]
+    game.turns = lambda: turns  # type: ignore[method-assign]
+
+
+def _constant(game: Game) -> None:
+    """G sees one latent, whatever it is given."""
+    game.G = nn.Sequential(_First(), game.G)  # type: ignore[arg-type]
+
+
+def _sigmoid(game: Game) -> None:
+    """G spans [0, 1]."""
+    game.G = nn.Sequential(game.G, _Halved())  # type: ignore[arg-type]
+
+
+def _dropped(game: Game) -> None:
+    """The discriminator never sees the class that is commonest."""
+    turns = [replace(turn, loss=_without(turn)) for turn in game.turns()]
+    game.turns = lambda: turns  # type: ignore[method-assign]
+
+
+def _without(turn: Turn, code: int = 0) -> Callable[[Images, Clock], Moves | None]:
+    def loss(batch: Images, clock: Clock) -> Moves | None:
+        assert batch.y is not None
+        kept = batch.y[:, 0] != code
+        return turn.loss(Images(batch.x[kept], batch.y[kept]), clock)
+
+    return loss
+
+
+def _swapped(game: Game) -> None:
+    """What leaves the generator has blue first; in play it has not."""
+    whole = game.generator
+
+    def generator() -> Generator:
+        made = whole()
+        assert isinstance(made, LatentGenerator)
+        return _Swapped(made.header, made.G, made.z_dim, made.judge)
+
+    game.generator = generator  # type: ignore[method-assign]
+
+
+def _overflow(game: Game) -> None:
+    """One loss in ten is beyond all numbers."""
+    turns = [replace(turn, loss=_at_times(turn)) for turn in game.turns()]
+    game.turns = lambda: turns  # type: ignore[method-assign]
+
+
+def _at_times(turn: Turn) -> Callable[[Images, Clock], Moves | None]:
+    def loss(batch: Images, clock: Clock) -> Moves | None:
+        moves = turn.loss(batch, clock)
+        if moves is None or not isinstance(moves[0], Tensor):
+            return moves
+        return moves[0] * (float("inf") if torch.rand(()) < 0.1 else 1.0), moves[1]
+
+    return loss
+
+
+SABOTAGES: dict[str, Callable[[Game], None]] = {
+    "strong_discriminator": _strong,
+    "frozen_discriminator": _frozen,
+    "constant_latents": _constant,
+    "class_dropped": _dropped,
+    "channels_swapped": _swapped,
+    "sigmoid": _sigmoid,
+    "overflow": _overflow,
+}
+
+
+class _First(nn.Module):
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.ones_like(z)
+
+
+class _Halved(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + 1) / 2
+
+
+class _Swapped(LatentGenerator):
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(z).flip(1)
+
+
+class _Late:
+    """A source that comes from a slow disk."""
+
+    def __init__(self, source: Source):
+        self._source = source
+        self.name, self.shape, self.holds, self.fingerprint = (
+            source.name,
+            source.shape,
+            source.holds,
+            source.fingerprint,
+        )
+        self.heldout = source.heldout
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def batch(self, indices: np.ndarray) -> Any:
+        time.sleep(0.08 if len(indices) <= 64 else 0)
+        return self._source.batch(indices)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def _records() -> list[dict]:
+    return json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
+
+
+def _keep(entries: Sequence[dict]) -> None:
+    RECORDS.parent.mkdir(parents=True, exist_ok=True)
+    lines = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in entries)
+    RECORDS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def make(parts: Sequence[str], fresh: bool) -> None:
+    """Plays what is not recorded yet, or all of it, and keeps the records."""
+    kept = [] if fresh else _records()
+    done = {(e["part"], e["name"], e["info"]["game"], e["data_name"], e["seed"]) for e in kept}
+    with tempfile.TemporaryDirectory() as folder:
+        for case in (case for part in parts for case in cases(part) if case not in done):
+            kept.append(play(case, Path(folder)))
+            _keep(kept)
+
+
+if __name__ == "__main__":
+    import sys
+
+    torch.set_num_threads(1)
+    make([word for word in sys.argv[1:] if not word.startswith("-")] or ["set", "judged"], "--fresh" in sys.argv)

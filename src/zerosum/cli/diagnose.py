@@ -1,0 +1,97 @@
+"""Say in plain words what ails a run, since when, why, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from zerosum.cli._common import parse, show
+
+if TYPE_CHECKING:
+    from zerosum.training.monitor import Finding, Record
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+GAUGE = 20  # characters
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which run."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """A run's folder, finished or not."""
+    json: bool = False
+    """Print JSON."""
+
+
+def main(argv: list[str]) -> None:
+    """`zerosum diagnose RUN`."""
+    options = parse(Options, argv, "diagnose", __doc__ or "")
+    from zerosum.core.run import Run
+    from zerosum.training.monitor import Record, diagnose
+    from zerosum.training.patience import outlook
+
+    record = Record.of(Run.open(options.run))
+    findings, expected = diagnose(record), outlook(record.metrics)
+    balance = record.recent("judge") if record.looks else None
+    plain = {"findings": [asdict(f) for f in findings], "balance": balance, "outlook": asdict(expected)}
+    show(plain, options.json, text(record, findings, expected.text))
+
+
+def text(record: Record, findings: list[Finding], expected: str) -> str:
+    """What is printed: the run, its findings from the gravest on, the balance of the players, and the outlook."""
+    info = record.info
+    head = f"{info['game']} on {info['data']['name']}, {record.images:,} of {info['total']:,} images"
+    if not record.looks:
+        return (
+            f"{head}\n\nNobody has looked at it yet: train further, or with more images (a look each 500 at the least)."
+        )
+    accused = [finding for finding in findings if finding.severity != "note"]
+    parts = [head, *([] if accused else [_well(record)]), *(_told(finding) for finding in findings)]
+    return "\n\n".join([*parts, _balance(record), f"Outlook  {expected}"])
+
+
+def _told(finding: Finding) -> str:
+    lines = [
+        f"{finding.severity.upper()}: {finding.kind.replace('_', ' ')}, since {finding.since:,} images",
+        f"  {finding.says}",
+        f"  Why  {finding.why}",
+        f"  Do   {finding.remedy}",
+    ]
+    curves = [(name, values) for name, values in finding.evidence.items() if name != "images"]
+    return "\n".join([*lines, *(f"  {name:<13}{sparkline(values)}" for name, values in curves)])
+
+
+def _well(record: Record) -> str:
+    """What is good about a run that nothing accuses."""
+    known: dict[str, Any] = {name: record.recent(name) for name in ("spread", "coverage")}
+    return (
+        "Nothing to complain of: made pictures differ from each other by "
+        f"{100 * known['spread']:.0f} % of what real ones do, and cover {100 * known['coverage']:.0f} % of what "
+        "real ones cover."
+    )
+
+
+def _balance(record: Record) -> str:
+    """The discriminator's successes as a gauge: at 50 % it can tell nothing, at 100 % it is never wrong."""
+    share = record.recent("judge")
+    if not 0 <= share <= 1:
+        return "Balance  this run keeps no judge"
+    mark = round(min(1.0, max(0.0, 2 * share - 1)) * (GAUGE - 1))
+    gauge = "".join("●" if i == mark else "─" for i in range(GAUGE))
+    return f"Balance  50 % {gauge} 100 %   the discriminator tells real from made in {100 * share:.0f} % of pairs"
+
+
+def sparkline(values: list[float], width: int = 40) -> str:
+    """The curve in small blocks, with its first and last value; what is not a number is a gap."""
+    step = max(1, -(-len(values) // width))
+    kept = values[::step]
+    known = [value for value in kept if value == value]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    blocks = "".join(BLOCKS[round((value - low) * scale)] if value == value else " " for value in kept)
+    return f"{blocks}  {known[0]:.3g} to {known[-1]:.3g}"

@@ -1,0 +1,177 @@
+"""What is said of a run, from made-up numbers; and steps that are not finite."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import Blobs
+from zerosum import api
+from zerosum.bench import diagnose as battery
+from zerosum.core.errors import Refusal
+from zerosum.core.plan import Plan
+from zerosum.core.run import Run
+from zerosum.training import trainer
+from zerosum.training.monitor import Record, diagnose
+from zerosum.training.rules import RULES
+from zerosum.training.screen import Silent
+
+HEALTHY = {
+    "judge": 0.85, "judge_unseen": 0.52, "gap": 0.02, "levels": [-0.9, -0.5, 0.1, 0.7, 0.9], "spread": 0.9,
+    "levels_real": [-0.9, -0.6, 0.1, 0.7, 0.9], "twins": 0.0, "coverage": 0.6, "relatives": 1.1, "checkers": 1.2,
+    "channels": 0.6, "sharpness": 0.9, "moved": 0.2, "onward": 0.2, "waiting": 0.02, "cores": 1.9, "step.D": 0.003,
+    "step.G": 0.004, "grad.D": 2.0, "grad.G": 3.0, "skipped": 0, "slower": 1.0, "classes": [1.0, 0.8, 1.2],
+}  # fmt: skip
+DATA = {"num": 5000, "low": -1.0, "high": 1.0, "duplicates": 0.01}
+INFO = {
+    "game": "house", "config": {"rate": 4e-4, "z": 64}, "plan": {"batch": 32, "micro": 32}, "total": 40_000,
+    "parameters": {"D": 10, "G": 10}, "data": {"name": "faces"}, "command": "zerosum train faces",
+}  # fmt: skip
+
+
+def record(data: dict[str, Any] | None = None, info: dict[str, Any] | None = None, **changes: Any) -> Record:
+    """A run of 20 looks, healthy but for the changes."""
+    looks = [{"images": 1000 * (i + 1), **HEALTHY, **changes} for i in range(20)]
+    return Record(INFO | (info or {}), DATA | (data or {}), looks, [])
+
+
+def first(found: Record) -> str | None:
+    return next((finding.kind for finding in diagnose(found) if finding.severity != "note"), None)
+
+
+def test_a_healthy_run_is_not_accused() -> None:
+    assert diagnose(record()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [
+        ("overflow", record(skipped=12, slower=0.5)),
+        ("wrong_range", record(levels=[0.0, 0.2, 0.5, 0.8, 0.95])),
+        ("wrong_range", record(data={"low": 0.0})),
+        ("channels_swapped", record(channels=5.0)),
+        ("generator_wins", record(**{"step.D": 0.0})),
+        ("generator_wins", record(judge=0.5, coverage=0.1)),
+        ("rate_too_high", record(**{"step.G": 0.3, "coverage": 0.05})),
+        ("rate_too_low", record(**{"step.G": 4e-5, "step.D": 3e-5, "coverage": 0.05})),
+        ("class_missing", record(classes=[1.4, 0.0, 1.1])),
+        ("mode_collapse", record(spread=0.02, twins=1.0, coverage=0.02)),
+        ("discriminator_wins", record(judge=1.0, coverage=0.05)),
+        ("memorisation", record(relatives=0.1)),
+        ("too_little_data", record(data={"num": 40})),
+        ("duplicates", record(data={"duplicates": 0.7})),
+        ("discriminator_overfits", record(judge_unseen=0.9, gap=0.6)),
+        ("oscillation", record(onward=-0.8, moved=0.7, coverage=0.4)),
+        ("batch_too_small", record(info={"plan": {"batch": 2, "micro": 2}})),
+        ("latent_too_small", record(info={"config": {"z": 2}}, data={"dimension": 12.0})),
+        ("machine_bound", record(waiting=0.6)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_fault_is_named_first(kind: str, changed: Record) -> None:
+    assert first(changed) == kind
+    finding = next(finding for finding in diagnose(changed) if finding.kind == kind)
+    assert finding.says
+    assert finding.why
+    assert finding.remedy
+
+
+def test_it_says_when_it_began() -> None:
+    looks = [{"images": 1000 * (i + 1), **HEALTHY, **({"spread": 0.05} if i >= 12 else {})} for i in range(20)]
+    finding = diagnose(Record(INFO, DATA, looks, []))[0]
+    assert (finding.kind, finding.since) == ("mode_collapse", 13_000)
+    assert finding.evidence["spread"][-1] == 0.05
+
+
+def test_coverage_that_was_there_and_is_gone() -> None:
+    looks = [{"images": 1000 * (i + 1), **HEALTHY, "coverage": 0.6 if i < 12 else 0.05} for i in range(20)]
+    assert first(Record(INFO, DATA, looks, [])) == "divergence"
+
+
+def test_one_bad_look_accuses_nobody() -> None:
+    looks = [
+        {"images": 1000 * (i + 1), **HEALTHY, **({"spread": 0.05, "judge": 1.0} if i == 19 else {})} for i in range(20)
+    ]
+    assert diagnose(Record(INFO, DATA, looks, [])) == []
+
+
+def test_few_looks_and_missing_numbers_raise_nothing() -> None:
+    for looks in ([], [{"images": 500}], [{"images": 500, "finite": 0.0}], [{"images": 500, **HEALTHY}]):
+        for rule in RULES:
+            rule(Record(INFO, DATA, looks, []))
+
+
+def test_the_recorded_battery_is_judged_as_the_results_say() -> None:
+    """The rules as they now are, on the recorded runs, give what bench/results/diagnose.json claims."""
+    root = Path(__file__).parents[2]
+    kept = json.loads((root / battery.RECORDS).read_text(encoding="utf-8"))
+    named, accused = battery.verdicts([entry for entry in kept if entry["part"] == "judged"])
+    claimed = json.loads((root / "bench/results/diagnose.json").read_text(encoding="utf-8"))
+    values = {measure["name"]: measure["values"][0] for measure in claimed["measures"]}
+    assert 100 * sum(named) / len(named) == pytest.approx(values["named"])
+    assert 100 * sum(accused) / len(accused) == pytest.approx(values["accused"])
+
+
+# --------------------------------------------------------------------------------------- steps that are not finite
+
+PLAN = Plan(images=400, batch=4, save=40, log=20, score=0)
+
+
+def faulty(when: Any) -> tuple[Any, Blobs]:
+    """A small dcgan whose generator's loss is infinite when `when(clock)` says so."""
+    source = Blobs(20)
+    game = api.build("dcgan", source, {"width": 2, "z": 4}, seed=0)
+    D, G = game.turns()
+
+    def loss(batch: Any, clock: Any) -> Any:
+        value, notes = G.loss(batch, clock)
+        return value * (torch.inf if when(clock) else 1), notes
+
+    game.turns = lambda: [D, replace(G, loss=loss)]
+    return game, source
+
+
+def finite(run: Run) -> bool:
+    return all(t.isfinite().all() for path in run.snapshots for t in load_file(path).values() if t.is_floating_point())
+
+
+def test_a_step_that_is_not_finite_is_skipped(tmp_path: Path) -> None:
+    game, source = faulty(lambda clock: clock.images == 200)
+    run = Run(tmp_path / "run")
+    trainer.train(game, source, run, PLAN)
+    assert run.is_finished
+    assert finite(run)
+    assert all(torch.isfinite(torch.tensor(line["G"])) for line in run.log())
+    assert run.lines("vitals.jsonl")[-1].get("skipped", 1) == 1
+
+
+def test_after_several_it_goes_back_with_a_lower_rate_and_ends(tmp_path: Path) -> None:
+    left = [12]
+
+    def when(clock: Any) -> bool:
+        left[0] -= clock.images > 200
+        return clock.images > 200 and left[0] > 0
+
+    game, source = faulty(when)
+    run = Run(tmp_path / "run")
+    training = trainer.Training(game, source, run, PLAN, Silent())
+    training.play()
+    assert run.is_finished
+    assert 0.5**3 <= training.match.slower < 1
+    assert finite(run)
+
+
+def test_three_times_and_it_stops_with_the_reason(tmp_path: Path) -> None:
+    game, source = faulty(lambda clock: clock.images > 200)
+    run = Run(tmp_path / "run")
+    with pytest.raises(Refusal, match="3 times, with ever lower rates"):
+        trainer.train(game, source, run, PLAN)
+    assert not run.is_finished
+    assert finite(run)
+    assert run.snapshots

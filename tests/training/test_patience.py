@@ -1,0 +1,56 @@
+"""When to stop and what to keep, on made-up curves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zerosum.training.patience import chosen, error, outlook, score
+
+
+def line(images: int, ratio: float, half: float = 0.05) -> dict:
+    """A line of metrics.jsonl whose leading judge gives `ratio` times PCA-Gaussian's KID of 2, +- half of that."""
+    kid = {"value": 2 * ratio, "low": 2 * (ratio - half), "high": 2 * (ratio + half), "pca_gaussian": 2.0}
+    return {
+        "images": images,
+        "snapshot": f"snapshot-{images:09d}.safetensors",
+        "kid": kid,
+        "kid_random": kid | {"value": ratio},
+        "verdict": {"ratio": ratio, "text": ""},
+    }
+
+
+def curve(ratios: list[float]) -> list[dict]:
+    return [line(1000 * (i + 1), ratio) for i, ratio in enumerate(ratios)]
+
+
+def test_the_standard_error_is_the_intervals_half_over_t() -> None:
+    assert score(line(1, 0.8)) == 0.8
+    assert error(line(1, 0.8, half=0.2093)) == pytest.approx(0.1)
+
+
+def test_the_earliest_that_cannot_be_told_from_the_best_is_chosen() -> None:
+    lines = curve([2.0, 1.0, 0.62, 0.61, 0.60, 0.61])
+    assert chosen(lines)["images"] == 3000
+    assert chosen([]) is None
+    assert chosen([{"images": 5, "snapshot": "x"}]) is None
+
+
+def test_a_falling_curve_is_worth_going_on_with_and_says_how_much() -> None:
+    images = np.arange(1, 13)
+    expected = outlook(curve(list(3 * images**-0.5)))
+    assert expected.state == "going"
+    assert expected.gain == pytest.approx(1 - 2**-0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(("level", "state"), [(0.5, "done"), (1.5, "stuck")])
+def test_a_flat_curve_is_over(level: float, state: str) -> None:
+    lines = curve([3 * level, 2 * level, level, *[level * 1.001] * 6])
+    expected = outlook(lines)
+    assert expected.state == state
+    assert expected.chosen == "snapshot-000003000.safetensors"
+
+
+def test_few_scores_say_nothing() -> None:
+    assert outlook(curve([2.0, 1.0])).state == "early"
+    assert outlook([]).chosen is None
