@@ -756,8 +756,12 @@ def test_too_little_space_is_seen_before_the_work(tmp_path: Path, monkeypatch: p
 
 
 def test_a_note_that_cannot_be_written_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zerosum.data.folder.save_json", full)
-    assert len(taken(good(tmp_path / "d"))) == 2
+    where = good(tmp_path / "d")
+    (tmp_path / "cache" / "folders").mkdir(parents=True)
+    monkeypatch.setattr("zerosum.core.files.os.replace", full)  # of the set, only its folder is renamed
+    monkeypatch.setattr("zerosum.data.pictures.save_json", lambda path, record: path.write_text(json.dumps(record)))
+    assert len(taken(where)) == 2
+    assert list((tmp_path / "cache" / "folders").iterdir()) == []
 
 
 LIMITED = """
