@@ -27,11 +27,11 @@ from zerosum.data.avatars import avatars
 from zerosum.training import trainer
 
 KILLS = {"smoke": 1, "quick": 10, "full": 200}
-ROUNDS = {"smoke": 20, "quick": 200, "full": 4500}
+ROUNDS = {"smoke": 20, "quick": 200, "full": 2000}
 BATCH = 8
 PICTURES = 64
 SAVE, LOG = 5, 1  # rounds: so often that many kills fall into saving and scoring
-PLAYING = 4.0  # times the seconds from one save to the next: the time of play within which most kills fall
+PLAYING = 2.5  # times the seconds from one save to the next: the time of play within which most kills fall
 STARTING = 0.5  # seconds from a start within which every eighth falls
 PATIENCE = 120.0  # seconds after which a start that does not play counts as lost
 SEEDS = (0,)  # decides the moments; the run that is killed is one
@@ -107,7 +107,7 @@ def _start(folder: Path, rounds: int) -> BaseProcess:
     often = ["--save", str(SAVE * BATCH), "--log", str(LOG * BATCH), "--images", str(rounds * BATCH)]
     argv = ["train", "dcgan", str(folder.parent / "faces"), *settings, *often, "--run", str(folder), "--json"]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["zerosum.bench.faults", "zerosum.cli.train"])
+    context.set_forkserver_preload(["zerosum.bench.faults", "zerosum.cli.train", "torch._dynamo"])
     process = context.Process(target=_train, args=(argv, str(folder.parent / "cache")))
     process.start()
     return process
