@@ -42,5 +42,5 @@ def load(path: str | Path | None = None, device: str = "cpu") -> VGG16:
     """
     net = VGG16()
     found, _ = tensors("lpips-vgg", net, path)
-    net.load_state_dict({key[6:]: value for key, value in found.items() if key.startswith("convs.")})
+    net.load_state_dict({key.removeprefix("convs."): found[key] for key in found if key.startswith("convs.")})
     return net.eval().requires_grad_(False).to(device)
