@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
 
 from zerosum.cli import main
 
@@ -34,3 +40,86 @@ def test_wrong_names_and_usage(capsys):
     assert main(["weights", "get", "fruit"]) == 1
     assert main(["data", "get"]) == 2
     assert main(["weights"]) == 2
+
+
+def made_up(where: Path, num: int = 12, size=(48, 48)) -> Path:
+    """Blotches of colour, with a copy and a broken file."""
+    where.mkdir(parents=True)
+    for i in range(num):
+        random = np.random.default_rng(i)
+        Image.fromarray(random.integers(0, 255, (5, 5, 3), np.uint8)).resize(size).save(where / f"{i:02d}.png")
+    (where / "copy.png").write_bytes((where / "00.png").read_bytes())
+    (where / "empty.png").touch()
+    return where
+
+
+def test_inspect_prints_and_draws(tmp_path, capsys):
+    folder, out = made_up(tmp_path / "my pictures"), tmp_path / "new" / "x.png"
+    assert main(["data", "inspect", str(folder), "-o", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "13 pictures, 1 file refused" in text
+    assert "all 48 x 48" in text
+    assert "1 copy of others" in text
+    assert f"Drawn: {out}" in text
+    with Image.open(out) as drawing:
+        assert drawing.width == 2048
+    assert main(["data", "inspect", str(folder), "-o", str(out), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["pictures"] == 13
+    assert record["copies"] == [["00.png", "copy.png"]]
+    assert record["drawing"] == str(out)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_commands_of_the_advice_are_understood(tmp_path, capsys, monkeypatch, mode):
+    folder = made_up(tmp_path / "d", size=(96, 48))
+    for file in folder.glob("[0-9]*.png"):
+        Image.open(file).convert(mode).save(file)
+        if mode == "RGBA":
+            Image.new("RGBA", (96, 48), (int(file.stem), 9, 9, 9)).save(file)
+    assert main(["data", "inspect", str(folder), "-o", str(tmp_path / "x.png"), "--json"]) == 0
+    advice = json.loads(capsys.readouterr().out)["advice"]
+    commands = [shlex.split(piece["command"]) for piece in advice if piece["command"]]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("zerosum.cli.train._train", lambda *_: None)
+    assert commands
+    for command in commands:
+        assert command[0] == "zerosum"
+        assert main(command[1:]) == 0, command
+
+
+def test_export_split_and_pairs(tmp_path, capsys):
+    folder = made_up(tmp_path / "d")
+    assert main(["data", "export", str(folder), str(tmp_path / "e"), "--resolution", "16", "24", "--unique"]) == 0
+    text = capsys.readouterr().out
+    assert "12 pictures" in text
+    assert "left out: empty.png: the file is empty" in text
+    assert main(["data", "split", str(folder), str(tmp_path / "s"), "--test", "0.25", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test"] == 3
+    assert main(["data", "pairs", str(folder), str(tmp_path / "e"), str(tmp_path / "p"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pairs"] == 12
+    assert main(["data", "pairs", "--side-by-side", str(tmp_path / "e"), str(tmp_path / "h"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pairs"] == 12
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["inspect", "avatar"], "did you mean 'avatars'?"),
+        (["inspect", "d", "-o", "x.jpg"], "the drawing is a .png"),
+        (["pairs", "d", "out"], "Wanted `zerosum data pairs A B OUT`"),
+        (["pairs", "d", "d", "out", "--side-by-side", "d"], "--side-by-side DIR OUT"),
+        (["split", "d", "d/out"], "lies in"),
+        (["split", "d", "out", "--test", "5"], "between 0 and 1"),
+        (["export", "d", "d"], "lies in"),
+        (["export", "nowhere", "out"], "no such folder"),
+        (["export", "d", "out", "--resolution", "1"], "wanted 4 to 4096"),
+        (["export", "d", "out", "--resolution", "8", "8", "8"], "height and width"),
+    ],
+)
+def test_refusals(tmp_path, monkeypatch, capsys, argv, reason):
+    made_up(tmp_path / "d", 2)
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", *argv]) == 1
+    assert reason in " ".join(capsys.readouterr().err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]

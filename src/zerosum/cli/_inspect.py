@@ -67,7 +67,9 @@ def _text(seen: Inspection, record: dict[str, Any]) -> str:
 
 def _summary(record: dict[str, Any]) -> str:
     refused = sum(len(reason["files"]) for reason in record["refused"])
-    return f"{record['pictures']:,} pictures" + (f", {refused:,} files refused" if refused else "")
+    return f"{record['pictures']:,} pictures" + (
+        f", {refused:,} file{'s' if refused > 1 else ''} refused" if refused else ""
+    )
 
 
 def _sizes(record: dict[str, Any]) -> str:
@@ -86,9 +88,12 @@ def _counts(counts: dict[str, int], most: int = 8) -> str:
 
 
 def _alike(record: dict[str, Any]) -> str:
-    if not record["num_copies"] and not record["num_alike"]:
-        return ""
-    return f"{record['num_copies']:,} copies of others, {record['num_alike']:,} more that look nearly the same"
+    copies, alike = record["num_copies"], record["num_alike"]
+    parts = [
+        f"{copies:,} cop{'ies' if copies > 1 else 'y'} of others" if copies else "",
+        f"{alike:,} {'more ' if copies else ''}that look{'' if alike > 1 else 's'} nearly the same" if alike else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _advice(advice: list[Advice]) -> str:

@@ -136,15 +136,21 @@ def _alike(seen: Inspection, height: int, width: int) -> Advice | None:
     copies, alike = seen.num_copies, seen.num_alike
     if not copies and alike < 0.01 * len(seen):
         return None
-    parts = [f"{copies:,} are copies of others" if copies else "", f"{alike:,} look nearly the same" if alike else ""]
+    parts = [
+        f"{copies:,} {'are copies' if copies > 1 else 'is a copy'} of others" if copies else "",
+        f"{alike:,} look{'' if alike > 1 else 's'} nearly the same as another" if alike else "",
+    ]
     text = f"{' and '.join(part for part in parts if part)}: they count more than once in training."
     if seen.is_named:
         return Advice("duplicates", text)
+    if not copies:
+        return Advice("duplicates", f"{text} Look through them.")
     out = shlex.quote(f"{Path(seen.source).resolve().stem}-clean")
-    text += " This writes a folder without the copies" + ("; the rest is for your eye." if alike else ".")
-    command = f"zerosum data export {_source(seen)} {out} {_option(height, width)} --unique"
-    return Advice("duplicates", text if copies else text.split(" This writes")[0] + " Look through them.",
-                  command if copies else None)  # fmt: skip
+    return Advice(
+        "duplicates",
+        f"{text} This writes a folder without the copies{'; the rest is for your eye' if alike else ''}.",
+        f"zerosum data export {_source(seen)} {out} {_option(height, width)} --unique",
+    )
 
 
 def _transparency(seen: Inspection) -> Advice | None:

@@ -73,8 +73,9 @@ def near(looks: Looks) -> np.ndarray:
             if not len(at):
                 break
             a, b = order[at], order[at + step]
+            apart = groups[a] != groups[b]
+            a, b = a[apart], b[apart]
             close = _differing_bits(looks.hashes[a] ^ looks.hashes[b]) <= MAX_BITS
-            close &= groups[a] != groups[b]
             a, b = a[close], b[close]
             close = np.abs(tints[a] - tints[b]).mean(axis=1) <= MAX_MEAN  # quick, and true of all that follow
             a, b = a[close], b[close]
