@@ -303,7 +303,5 @@ class _Note:
     def keep(self, fingerprint: str, sure: bool) -> None:
         """Remembers the set; `sure` is False where the files may be others at the next start without a newer date."""
         record = {"exact": self.exact if sure else "", "fingerprint": fingerprint, "refused": self.refused}
-        with contextlib.suppress(
-            OSError, Refusal
-        ):  # a note that cannot be written costs time at the next start, and no more
+        with contextlib.suppress(OSError, Refusal):  # without a note the next start takes longer, and no more
             save_json(self.file, record)

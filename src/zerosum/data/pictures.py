@@ -183,7 +183,7 @@ def _made(parent: Path, num: int, shape: DataShape) -> Iterator[Workshop]:
     free = shutil.disk_usage(parent).free
     if needed > free:
         raise Refusal(
-            f"{num:,} pictures of {shape} need {needed / 1e6:,.0f} MB in {parent}, which has {free / 1e6:,.0f} MB left. "
+            f"{num:,} pictures of {shape} need {needed / 1e6:,.0f} MB in {parent}; {free / 1e6:,.0f} MB are left. "
             "Make room, choose a lower resolution, or set ZEROSUM_CACHE to a larger disk."
         )
     folder = Path(tempfile.mkdtemp(dir=parent, prefix=".making-"))
