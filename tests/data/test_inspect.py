@@ -180,6 +180,20 @@ def test_wide_pictures_are_told_a_wide_shape(tmp_path):
     assert "50%" in pieces["crop"].text
 
 
+def test_what_another_shape_would_save_is_told(tmp_path):
+    for i in range(6):
+        save(tmp_path / "some" / f"{i} of.png", scene(i, (200, 150) if i % 3 else (150, 150)))
+        save(tmp_path / "mixed" / f"{i} of.png", scene(i, (200, 150) if i % 2 else (150, 200)))
+    crops = {}
+    for folder in ("some", "mixed"):
+        pieces = advise(inspect(str(tmp_path / folder), progress=False))
+        crops[folder] = next(piece for piece in pieces if piece.topic == "crop")
+    assert "17%" in crops["some"].text
+    assert "120 x 96 would cut off" in crops["some"].text or "160 x 128 would cut off" in crops["some"].text
+    assert "no other shape does better" in crops["mixed"].text
+    assert crops["mixed"].command is None
+
+
 def test_names_in_commands_are_quoted(tmp_path):
     folder = tmp_path / "my pictures; rm x"
     for i in range(2):

@@ -38,17 +38,21 @@ def advise(seen: Inspection) -> list[Advice]:
 def shape(sizes: np.ndarray) -> tuple[int, int]:
     """The largest height and width at which nine of ten pictures, int64 [n, 2] width and height, need no enlarging: a
     square, or a rectangle where that saves much of the pictures' area."""
-    fits = sorted(_shapes(1.0), key=lambda s: -s[0])
-    square = next((s for s in fits if large_enough(sizes, *s) >= LARGE_ENOUGH), fits[-1])
-    best = max((s for aspect in _aspects() for s in _shapes(aspect)), key=lambda s: kept(sizes, *s))
-    if kept(sizes, *best) - kept(sizes, *square) < LOST:
-        return square
-    aspect = best[1] / best[0]
-    ordered = sorted(_shapes(aspect), key=lambda s: -s[0])
-    return next((s for s in ordered if large_enough(sizes, *s) >= LARGE_ENOUGH), ordered[-1])
+    square, other = _largest(sizes, 1.0), rectangle(sizes)
+    return other if kept(sizes, *other) - kept(sizes, *square) >= LOST else square
 
 
-def kept(sizes: np.ndarray, height: int, width: int) -> float:
+def rectangle(sizes: np.ndarray) -> tuple[int, int]:
+    """The same for the one shape, square or not, that keeps most of the pictures' area."""
+    return _largest(sizes, max(_aspects(), key=lambda aspect: kept(sizes, 1, aspect)))
+
+
+def _largest(sizes: np.ndarray, aspect: float) -> tuple[int, int]:
+    fits = sorted(_shapes(aspect), key=lambda fit: -fit[0])
+    return next((fit for fit in fits if large_enough(sizes, *fit) >= LARGE_ENOUGH), fits[-1])
+
+
+def kept(sizes: np.ndarray, height: float, width: float) -> float:
     """The share of the pictures' area that a crop to this shape about the middle keeps, on average."""
     aspect = sizes[:, 0] / sizes[:, 1] * (height / width)
     return float(np.minimum(aspect, 1 / aspect).mean())
@@ -125,10 +129,15 @@ def _crop(seen: Inspection, height: int, width: int) -> Advice | None:
     text = f"The square crop about the middle cuts off {_percent(square)} of their area"
     if square < LOST:
         return Advice("crop", f"{text}: nothing to worry about where the subject stands in the middle.")
+    other = rectangle(sizes)
+    saved = kept(sizes, *other) - kept(sizes, 1, 1)
+    if saved < 0.03:
+        return Advice("crop", f"{text}, and no other shape does better: some stand, some lie. Sort them by shape.")
     return Advice(
         "crop",
-        f"{text}, and no one other shape does better: some stand, some lie. Crop the subject out beforehand, or sort "
-        "them by shape and train on one kind.",
+        f"{text}; {_by(*other)} would cut off {_percent(1 - kept(sizes, *other))}. If what matters stands in the "
+        "middle, stay with the square.",
+        f"zerosum train {_source(seen)} {_option(*other)} --minutes 10",
     )
 
 
