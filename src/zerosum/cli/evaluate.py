@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -14,30 +14,41 @@ from zerosum.core.errors import Refusal
 from zerosum.core.plan import check_seed
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import numpy as np
 
     from zerosum.core.batch import DataShape, Source
     from zerosum.core.generator import Generator
+    from zerosum.metrics.further import Further
 
 BATCH = 64
+PICTURES, FID_PICTURES = 2000, 10_000
 NAMES = {
     "kid": "KID, EfficientNet-Lite0",
     "kid_random": "KID, random convolution",
     "coverage": "coverage",
 }
+Score = Literal["fid", "prdc", "memorisation", "classes", "diversity"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is judged, and against what."""
+    """What is judged, and against what. What each score means, and what it cannot tell: docs/scores.md."""
 
     what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|SNAPSHOT|DIR")]
     """A run's folder (its best snapshot), a snapshot (.safetensors), or a folder or zip of pictures from any tool."""
     against: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="(default: the run's data)")] = None
     """The real pictures: a folder, a zip, or the name of a set."""
+    scores: tuple[Score, ...] = ()
+    """More than the two KIDs and coverage: fid prdc memorisation classes diversity."""
+    all: bool = False
+    """All of these."""
+    versus: Annotated[str | None, tyro.conf.arg(metavar="RUN|SNAPSHOT|DIR", help_behavior_hint="(optional)")] = None
+    """What else to judge in the same way: says whether the two differ by more than chance."""
+    pairs: Annotated[Path | None, tyro.conf.arg(metavar="PNG", help_behavior_hint="(optional)")] = None
+    """Draw the made pictures that lie nearest to a training picture beside it, here; looks for copies."""
     resolution: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N [N]")] = ()
     """Pixels a side, or height and width, at which pictures are compared. [default: the run's own; 64 for a folder]"""
-    n: int = 2000
+    n: Annotated[int | None, tyro.conf.arg(help_behavior_hint="(default: 2000; for fid 10000)")] = None
     """Pictures on each side; more give narrower intervals."""
     seed: int = 0
     """Decides the latents, and which pictures are the reference."""
@@ -48,6 +59,14 @@ class Options:
     json: bool = False
     """Print the scores as JSON."""
 
+    @property
+    def names(self) -> tuple[Score, ...]:
+        """The further scores that are asked for."""
+        from zerosum.metrics.further import SCORES
+
+        asked = {*self.scores, *(("memorisation",) if self.pairs else ())}
+        return tuple(name for name in SCORES if self.all or name in asked)
+
 
 def main(argv: list[str]) -> None:
     """`zerosum evaluate RUN|SNAPSHOT|DIR --against DATA`."""
@@ -57,25 +76,34 @@ def main(argv: list[str]) -> None:
 
 
 def evaluate(options: Options) -> dict:
-    """The scores, as `metrics.panel.Panel.score` gives them."""
+    """The scores, as `metrics.panel.Panel.score` gives them, and a key more for each further one, "versus" too."""
+    from zerosum.metrics.further import Further
     from zerosum.metrics.panel import Panel
+    from zerosum.metrics.versus import versus
 
     check_seed(options.seed)
-    path = Path(options.what)
-    if not path.exists():
-        raise Refusal(f"{path}: no such file or folder. Wanted a run, a snapshot or a folder of pictures.")
-    is_run = (path / "run.json").is_file()
-    if is_run or path.suffix == ".safetensors":
-        from zerosum.core.generator import load
-
-        generator = load(path, options.device)
-        source = _data(options, path if is_run else path.parent, generator.header.shape)
-        _same_shape(generator.header.shape, source)
-        pictures = _sampled(generator, options.n, options.seed)
-    else:
-        source = _data(options, None, None)
-        pictures = _read(path, source, options.n, options.seed)
-    return Panel(source, options.n, options.seed, options.device, options.judges).score(pictures)
+    if options.pairs is not None and not options.pairs.parent.is_dir():
+        raise Refusal(f"{options.pairs.parent}: no such folder to write {options.pairs.name} into. Make it first.")
+    maker = _maker(options.what, options.device)
+    other = _maker(options.versus, options.device) if options.versus is not None else None
+    source = _data(options, maker)
+    n = _num(options, source)
+    pixels = _pictures(maker, source, n, options.seed)
+    theirs = _pictures(other, source, n, options.seed) if other is not None else None
+    if theirs is not None and len(theirs) != len(pixels):
+        fewer = min(len(theirs), len(pixels))
+        raise Refusal(f"{len(pixels)} pictures versus {len(theirs)}: wanted equally many. Add --n {fewer}.")
+    panel = Panel(source, n, options.seed, options.device, options.judges)
+    made = panel.gallery(pixels)
+    scores = panel.judge(made)
+    further = Further(panel, pixels, made)
+    scores |= further.score(options.names)
+    if theirs is not None:
+        rival = panel.gallery(theirs)
+        scores["versus"] = versus(panel, made, rival) | {"what": options.versus, "scores": panel.judge(rival)}
+    if options.pairs is not None and "refused" not in scores["memorisation"]:
+        _draw_pairs(options.pairs, further, scores["memorisation"]["pairs"])
+    return scores
 
 
 def table(scores: dict) -> str:
@@ -96,19 +124,112 @@ def table(scores: dict) -> str:
             lines.append(row(NAMES[key], value, f"[{low}, {high}]", floor, baseline))
     value, top, baseline = (f"{scores['coverage'][k]:.3f}" for k in ("value", "ceiling", "pca_gaussian"))
     lines.append(row(NAMES["coverage"], value, "", top, baseline))
-    return "\n".join([*lines, "", "KID: lower is better. Coverage: higher is better.", scores["verdict"]["text"]])
+    lines += ["", "KID: lower is better. Coverage: higher is better.", scores["verdict"]["text"]]
+    for name, say in _SAY.items():
+        if name in scores:
+            refused = scores[name].get("refused")
+            lines += ["", *([f"{name}: not told: {refused}"] if refused else say(scores[name]))]
+    return "\n".join(lines)
 
 
-def _data(options: Options, run_folder: Path | None, shape: DataShape | None) -> Source:
+def _say_fid(s: dict) -> list[str]:
+    floor = "none" if s["floor"] is None else f"{s['floor']:.1f}"
+    return [
+        f"FID {s['value']:.1f} ({s['n']:,} pictures against {s['n_real']:,}; real: {floor}; PCA-Gaussian: "
+        f"{s['pca_gaussian']:.1f}). Lower is better; compare with equal numbers and the same resize only.",
+        f"  {s['features']}",
+    ]
+
+
+def _say_prdc(s: dict) -> list[str]:
+    names = ("precision", "recall", "density", "coverage")
+    told = (f"{name} {s[name]['value']:.3f} (real {s[name]['ceiling']:.3f})" for name in names)
+    return [f"Of {s['n']} on each side, by EfficientNet: {', '.join(told)}. Higher is better."]
+
+
+def _say_memorisation(s: dict) -> list[str]:
+    lines = [f"Copies? {s['text']}"]
+    for name in ("thumbnails", "efficientnet"):
+        nearer = f"{s[name]['effect']:.0%} of the time (50 % by chance, p = {s[name]['p']:.2g})"
+        lines.append(f"  {name}: nearer to the training pictures than held-out ones are {nearer}")
+    twins = s["twins"]
+    few = f": as if it made only about {twins['support']:,} different ones" if twins["support"] else ""
+    lines.append(f"  twins: {twins['pairs']:,} pairs, {twins['expected']:.3g} among as many real pictures{few}")
+    return lines
+
+
+def _say_classes(s: dict) -> list[str]:
+    lines = []
+    for name, found in s.items():
+        if "refused" in found:
+            lines.append(f"Classes of '{name}': not told: {found['refused']}")
+            continue
+        missing = f"missing: {', '.join(found['missing'])}" if found["missing"] else "none is missing"
+        lines.append(
+            f"Classes of '{name}': {missing}; {found['distance']:.0%} of the pictures would have to change class "
+            f"(classifier right on {found['accuracy']:.0%} of unseen real ones, guessing on {found['chance']:.0%})"
+        )
+    return lines
+
+
+def _say_diversity(s: dict) -> list[str]:
+    interval, real = f"[{s['low']:.3f}, {s['high']:.3f}]", s["real"]
+    return [f"Diversity (LPIPS of {s['pairs']} pairs) {s['value']:.3f} {interval}, real {real['value']:.3f}."]
+
+
+def _say_versus(s: dict) -> list[str]:
+    lines = [f"Versus {s['what']}: {s['text']}"]
+    for name in NAMES:
+        if name in s:
+            d = s[name]
+            lines.append(f"  {NAMES[name]}: difference {d['value']:.4g} [{d['low']:.4g}, {d['high']:.4g}]")
+    return lines
+
+
+_SAY = {
+    "fid": _say_fid,
+    "prdc": _say_prdc,
+    "memorisation": _say_memorisation,
+    "classes": _say_classes,
+    "diversity": _say_diversity,
+    "versus": _say_versus,
+}
+
+
+def _maker(what: str, device: str) -> Generator | Path:
+    """The generator of a run or snapshot, or a folder of pictures that are made already."""
+    path = Path(what)
+    if not path.exists():
+        raise Refusal(f"{path}: no such file or folder. Wanted a run, a snapshot or a folder of pictures.")
+    if (path / "run.json").is_file() or path.suffix == ".safetensors":
+        from zerosum.core.generator import load
+
+        return load(path, device)
+    return path
+
+
+def _num(options: Options, source: Source) -> int:
+    """Pictures on each side: more for FID, where the data allow it."""
+    from zerosum.metrics.frechet import FEWEST
+
+    if options.n is not None:
+        return options.n
+    return FID_PICTURES if "fid" in options.names and len(source) > FEWEST else PICTURES
+
+
+def _data(options: Options, maker: Generator | Path) -> Source:
     """What --against names, or what the run was trained on; at the generator's size where there is one."""
     from zerosum.core.run import Run
     from zerosum.data.catalog import open_data
 
+    shape = None if isinstance(maker, Path) else maker.header.shape
     name, opened = options.against, {}
     if name is None:
-        if run_folder is None or not (run_folder / "run.json").is_file():
+        what = Path(options.what)
+        folder = what.parent if what.is_file() else what
+        if shape is None or not (folder / "run.json").is_file():
             raise Refusal(f"{options.what} does not say what it was made from. Add --against DATA, the real pictures.")
-        opened = Run.open(run_folder).info.get("opened", {})
+        opened = Run.open(folder).info.get("opened", {})
         name = opened.get("data")
         if name is None:
             raise Refusal(f"{options.what} was trained from Python, on data it cannot open. Add --against DATA.")
@@ -119,31 +240,39 @@ def _data(options: Options, run_folder: Path | None, shape: DataShape | None) ->
     return open_data(name, (sides[0], sides[-1]), progress=not options.json, **look)
 
 
+def _pictures(maker: Generator | Path, source: Source, n: int, seed: int) -> np.ndarray:
+    """n made pictures (all of a folder that has fewer), uint8 [n, H, W, C], of the source's size."""
+    import numpy as np
+
+    if isinstance(maker, Path):
+        return _read(maker, source, n, seed)
+    _same_shape(maker.header.shape, source)
+    return np.concatenate(list(_sampled(maker, n, seed)))
+
+
 def _same_shape(shape: DataShape, source: Source) -> None:
     ours, theirs = ((s.height, s.width, s.channels) for s in (shape, source.shape))
     if ours != theirs:
         raise Refusal(f"the generator makes {shape}, {source.name} holds {source.shape}: these cannot be compared.")
 
 
-def _sampled(generator: Generator, n: int, seed: int) -> Iterator[Tensor]:
-    """n made pictures, as batches float [b, C, H, W] in [-1, 1]. Raises Refusal at once if it does not sample."""
-    from zerosum.core.generator import Samples
-
-    if not isinstance(generator, Samples):
-        raise Refusal(f"{generator.header.game} makes nothing from noise alone. Evaluate a folder of what it made.")
-    latents = generator.latents(n, seed).split(BATCH)
-    return (_made(generator, z) for z in latents)
-
-
-def _made(generator: Generator, z: Tensor) -> Tensor:
+def _sampled(generator: Generator, n: int, seed: int) -> Iterator[np.ndarray]:
+    """n made pictures in batches. Raises Refusal if it does not sample."""
     import torch
 
-    with torch.inference_mode():
-        return generator(z.to(generator.device)).float().cpu()
+    from zerosum.core.generator import Samples
+    from zerosum.core.pictures import to_uint8
+
+    made: Any = generator
+    if not isinstance(made, Samples):
+        raise Refusal(f"{generator.header.game} makes nothing from noise alone. Evaluate a folder of what it made.")
+    for z in made.latents(n, seed).split(BATCH):
+        with torch.inference_mode():
+            yield to_uint8(made(z.to(generator.device)))
 
 
-def _read(path: Path, source: Source, n: int, seed: int) -> Iterator[Tensor]:
-    """n pictures of a folder (all, if it has fewer) at the source's size, as batches float [b, C, H, W] in [-1, 1]."""
+def _read(path: Path, source: Source, n: int, seed: int) -> np.ndarray:
+    """n pictures of a folder in random order (all, if it has fewer), uint8 [n, H, W, C], at the source's size."""
     import numpy as np
 
     from zerosum.data.folder import folder
@@ -153,7 +282,22 @@ def _read(path: Path, source: Source, n: int, seed: int) -> Iterator[Tensor]:
     heldout = pictures.heldout()  # a made set has no use for held-out pictures: all are judged
     total = len(pictures) + (len(heldout) if heldout is not None else 0)
     chosen = np.random.default_rng(seed).choice(total, min(n, total), replace=False)
-    for part in np.array_split(chosen, -(-len(chosen) // BATCH)):
-        yield pictures.batch(part[part < len(pictures)]).x
-        if heldout is not None:
-            yield heldout.batch(part[part >= len(pictures)] - len(pictures)).x
+    pixels = np.empty((len(chosen), shape.height, shape.width, shape.channels), np.uint8)
+    first = chosen < len(pictures)
+    pixels[first] = pictures.pixels(chosen[first])
+    if heldout is not None:
+        pixels[~first] = heldout.pixels(chosen[~first] - len(pictures))
+    return pixels
+
+
+def _draw_pairs(path: Path, further: Further, pairs: list[dict]) -> None:
+    """Made pictures in the left column, and the nearest training picture of each on its right, mirrored if need be."""
+    import numpy as np
+
+    from zerosum.core.pictures import labelled_columns, save_png, to_uint8
+
+    numbers = np.array([pair["train"] for pair in pairs])
+    train = to_uint8(further.panel.source.batch(numbers).x)  # type: ignore[attr-defined]
+    train = np.stack([x[:, ::-1] if pair["mirrored"] else x for x, pair in zip(train, pairs, strict=True)])
+    made = further.pixels[[pair["made"] for pair in pairs]]
+    save_png(labelled_columns([made, train], ["made", "nearest"]), path)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from zerosum.core.errors import Refusal
 
@@ -103,28 +104,26 @@ def _sizes(n: int) -> Tensor:
 
 def _sums_within(x: Tensor) -> Tensor:
     """[GROUPS, GROUPS], float64: sums of k(x_i, x_j), i != j, over pairs of groups; half is computed, half mirrored."""
-    upper = _sums(x, x, upper=True)
-    diagonal = (x.double().square().sum(1) / x.shape[1] + 1) ** 3
-    sums = upper + upper.T - torch.diag(upper.diagonal())
-    return sums - torch.diag(_by_group(diagonal, 0, len(x)))
+    above = _sums(x, x, above=True)
+    return above + above.T
 
 
-def _sums(x: Tensor, y: Tensor, upper: bool = False) -> Tensor:
-    """[GROUPS, GROUPS], float64: sums of k(x_i, y_j) over i in group g and j in group h; only h >= g if `upper`."""
-    edges, ends = _edges(len(x)), _edges(len(y))
+def _sums(x: Tensor, y: Tensor, above: bool = False) -> Tensor:
+    """[GROUPS, GROUPS], float64: sums of k(x_i, y_j) over i in group g and j in group h; only j > i if `above`."""
+    of_x, of_y = _memberships(len(x)), _memberships(len(y))
     sums = torch.zeros(GROUPS, GROUPS, dtype=torch.float64)
-    for g in range(GROUPS):
-        for top in range(edges[g], edges[g + 1], ROWS):
-            rows = x[top : min(top + ROWS, edges[g + 1])].double() / x.shape[1]
-            for left in range(ends[g] if upper else 0, len(y), COLUMNS):
-                columns = y[left : left + COLUMNS].double()
-                kernel = torch.addmm(rows.new_ones(1), rows, columns.T)
-                sums[g] += _by_group((kernel * kernel).mul_(kernel).sum(0), left, len(y))
+    for top in range(0, len(x), ROWS):
+        rows = x[top : top + ROWS].double() / x.shape[1]
+        for left in range(top if above else 0, len(y), COLUMNS):
+            kernel = torch.addmm(rows.new_ones(1), rows, y[left : left + COLUMNS].double().T)
+            kernel = (kernel * kernel).mul_(kernel)
+            if above and left == top:
+                kernel = kernel.triu(1)
+            sums.addmm_(of_x[top : top + ROWS].T, kernel @ of_y[left : left + COLUMNS])
     return sums
 
 
-def _by_group(values: Tensor, start: int, n: int) -> Tensor:
-    """[GROUPS]: sums by group of `values`, which belong to rows start, start + 1, ... of n."""
-    rows = torch.arange(start, start + len(values))
-    groups = torch.bucketize(rows, torch.tensor(_edges(n)[1:]), right=True)
-    return torch.zeros(GROUPS, dtype=torch.float64).index_add(0, groups, values.cpu())
+def _memberships(n: int) -> Tensor:
+    """float64 [n, GROUPS]: 1 where the row belongs to the group."""
+    groups = torch.bucketize(torch.arange(n), torch.tensor(_edges(n)[1:]), right=True)
+    return F.one_hot(groups, GROUPS).double()
