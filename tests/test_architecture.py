@@ -37,7 +37,7 @@ MAY = {
     "games": {"core", "features", "layers", "losses"},
     "training": {"core", "data", "metrics"},
     "report": {"core", "metrics"},
-    "api": {"core", "report", "training"},
+    "api": {"core", "data", "report", "training"},
     "bench": ALL | {"api"},
     "cli": ALL | {"api"},
     "__init__": {"api", "core", "data"},

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +81,7 @@ def test_from_python(trained: Path) -> None:
     generator = zs.load(zs.Run.open(trained).best)
     assert generator.sample(5, seed=0).shape == (5, 32, 32, 3)
     assert generator.sample(5, seed=0).dtype == np.uint8
-    assert generator.header.images == 64
+    assert 0 < generator.header.images <= 64
 
 
 def test_the_same_command_finds_the_unfinished_run(tmp_path: Path) -> None:
@@ -92,7 +95,9 @@ def test_the_same_command_finds_the_unfinished_run(tmp_path: Path) -> None:
     again = zs.train("dcgan", source, settings=SETTINGS, plan=PLAN, runs=tmp_path, screen=Silent())
     assert again.path == run.path
     assert again.is_finished
-    other = zs.train("dcgan", source, settings=SETTINGS, plan=PLAN, runs=tmp_path, screen=Silent())
+    third = zs.train("dcgan", source, settings=SETTINGS, plan=PLAN, runs=tmp_path, screen=Silent())
+    assert third.path == run.path, "nothing is trained twice"
+    other = zs.train("dcgan", source, settings=SETTINGS, plan=replace(PLAN, seed=1), runs=tmp_path, screen=Silent())
     assert other.path.name == "00001-dcgan-blobs"
 
 
@@ -106,7 +111,9 @@ def test_a_finished_run_by_name_is_left_as_it_is(trained: Path, photos: Path) ->
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["dcgan", "DATA", "--seed", "-1"], "--seed -1"),
+        (["dcgan", "DATA", "--seed", "-1"], "seed=-1"),
+        (["dcgan", "DATA", "--batch", "8", "--micro", "3"], "micro=3 does not divide batch=8"),
+        (["dcgan", "DATA", "--micro", "13"], "micro=13 does not divide batch=64"),
         (["dcgan", "DATA", "--minutes", "1"], "give one of the two"),
         (["dcgan", "DATA", "--rate", "0"], "--rate 0"),
         (["dcgan", "DATA", "--device", "cuda:7"], "zerosum doctor"),
@@ -123,6 +130,78 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert cli.main(["train", *argv, "--images", "64", "--runs", str(tmp_path / "runs")]) == 1
     assert said in capsys.readouterr().err
     assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--run", "DATA"], "lies in the data's folder"),
+        (["--run", "DATA/left/run"], "lies in the data's folder"),
+        (["--runs", "DATA"], "lies in the data's folder"),
+        (["--run", "TMP/mine"], "letter.txt"),
+    ],
+)
+def test_a_run_among_other_files_is_refused(
+    options: list[str], said: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("Dear ...")
+    before = sorted(photos.rglob("*"))
+    options = [word.replace("DATA", str(photos)).replace("TMP", str(tmp_path)) for word in options]
+    assert cli.main(["train", "dcgan", str(photos), *SMALL, *options]) == 1
+    assert said in capsys.readouterr().err
+    assert sorted(photos.rglob("*")) == before
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_a_run_is_no_data(trained: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "dcgan", str(trained), *SMALL]) == 1
+    said = capsys.readouterr().err
+    assert f"its data was {photos}" in said
+    assert "it is finished" in said
+    assert cli.main(["train", "dcgan", str(trained.parent), *SMALL]) == 1
+    assert f"holds runs, such as {trained}" in capsys.readouterr().err
+
+
+def test_a_stopped_run_given_as_data_says_how_it_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    zs.Run(tmp_path).write_info({"recipe": "0", "data": {"name": "cats"}, "command": "zerosum train cats"})
+    assert cli.main(["train", str(tmp_path)]) == 1
+    assert "run the same command again: zerosum train cats" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "said"), [("photoz/", "photoz/: no such folder"), ("avatar", "did you mean 'avatars'")]
+)
+def test_misspelt_data_is_refused_before_torch_is_there(data: str, said: str) -> None:
+    code = f"import sys; from zerosum.cli import main; main(['train', {data!r}]); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert said in done.stderr
+    assert done.returncode == 0
+
+
+def test_a_file_that_is_no_zip_is_refused_by_what_it_is(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.md").write_text("# Notes")
+    assert cli.main(["train", str(photos / "left" / "1.png")]) == 1
+    assert f"is a picture, one of many that are wanted. Name its folder: {photos / 'left'}" in capsys.readouterr().err
+    assert cli.main(["train", str(tmp_path / "notes.md")]) == 1
+    assert "is a file, but no zip" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_found_again_and_the_end_says_what_there_is(
+    trained: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["train", "dcgan", str(photos), *SMALL[:-1], "--score", "50", "--runs", str(trained.parent)]
+    assert cli.main(argv) == 0
+    captured = capsys.readouterr()
+    assert f"{trained}: this very run is finished" in captured.err
+    assert f"{photos.name}: 60 pictures to train on; labels: class (left, right)\nThat is few" in captured.err
+    assert "Done: 64 images in" in captured.err
+    assert f"Report:     {trained / 'report.html'}" in captured.out
+    assert "--minutes 30" in captured.out
+    assert "--images" not in captured.out
+    assert [path.name for path in trained.parent.iterdir()] == [trained.name]
 
 
 def test_a_place_that_cannot_be_written_is_refused(

@@ -70,10 +70,10 @@ def test_the_report_holds_all_it_shows(tmp_path: Path) -> None:
     for file in ("evolution.png", "training.mp4", "losses.png", "scores.png"):
         assert (run.path / file).is_file()
     text = " ".join(reader.text)
-    for wanted in ("dcgan on blobs", "2,560", "4.0", "0123456789abcdef", "and <still> learning", "[64, 32]"):
+    for wanted in ("dcgan on blobs", "2,560", "4.0", "0123456789abcdef", "and <still> learning", "64, 32"):
         assert wanted in text
     assert f"zerosum sample {run.path}" in text
-    assert "zerosum train dcgan 'my photos' --minutes 8" in text
+    assert "zerosum train dcgan 'my photos' --minutes 30" in text
     assert "Not finished" not in text
     assert " yet" not in text.replace("No walk yet", "")
 
@@ -167,11 +167,18 @@ def test_the_better_score_is_marked() -> None:
         ("zerosum train a --run x --runs r", "zerosum train a --runs r --minutes 30"),
         ("zerosum train --run=x a --images 5", "zerosum train a --images 10"),
         ("zerosum train a", "zerosum train a --minutes 30"),
-        ("zerosum train a --minutes", "zerosum train a --minutes --minutes 30"),
+        ("zerosum train a --minutes", "zerosum train a --minutes 30"),
     ],
 )
 def test_the_next_run_is_twice_as_long(command: str, wanted: str) -> None:
     assert page.longer(command) == wanted
+
+
+@pytest.mark.parametrize("budget", ["--minutes 4", "--images=600", "--images 600 --run x"])
+def test_after_a_short_run_the_next_takes_half_an_hour(budget: str) -> None:
+    assert page.longer(f"zerosum train dcgan a {budget} --seed 1", seconds=20) == (
+        "zerosum train dcgan a --seed 1 --minutes 30"
+    )
 
 
 def test_an_unfinished_run_goes_on_by_the_same_command(tmp_path: Path) -> None:

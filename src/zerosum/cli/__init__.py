@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def usage() -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; returns its exit code: 0 done, 1 a clear refusal, 2 wrong usage, 130 interrupted and saved."""
+    """Runs one command; returns its exit code: 0 done, 1 a clear refusal, 2 a command that cannot be read, 130
+    interrupted and saved."""
     argv = sys.argv[1:] if argv is None else argv
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
@@ -58,19 +60,25 @@ def _dispatch(verb: str, argv: list[str]) -> int:
     try:
         return importlib.import_module(f"zerosum.cli.{verb}").main(argv) or 0
     except Refusal as refusal:
-        print(f"zerosum {verb}: {refusal}", file=sys.stderr)
-        return EXIT_REFUSED
+        return _refuse(f"zerosum {verb}: {refusal}", argv, EXIT_REFUSED)
     except Interrupted as interrupted:
-        print(f"\n{interrupted}", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return _refuse(f"\n{interrupted}", argv, EXIT_INTERRUPTED)
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return _refuse(
+            "\nStopped at once. What was saved before is whole: run the same command again.", argv, EXIT_INTERRUPTED
+        )
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"zerosum {verb}: {error}. Free space, or choose another place.", file=sys.stderr)
-        return EXIT_REFUSED
+        return _refuse(f"zerosum {verb}: {error}. Free space, or choose another place.", argv, EXIT_REFUSED)
     except SystemExit as exit_:  # the parser's own: 0 after --help, 2 for wrong usage
         return exit_.code if isinstance(exit_.code, int) else EXIT_USAGE
+
+
+def _refuse(sentence: str, argv: list[str], code: int) -> int:
+    """Says it on stderr, and with --json as a record on stdout too."""
+    print(sentence, file=sys.stderr)
+    if "--json" in argv:
+        print(json.dumps({"error": sentence.strip()}, indent=2))
+    return code

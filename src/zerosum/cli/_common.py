@@ -1,4 +1,4 @@
-"""What the verbs share: parsing into a dataclass, JSON or text on the screen, data by name."""
+"""What the verbs share: parsing into a dataclass, JSON or text on the screen."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 from typing import Any, TypeVar
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 T = TypeVar("T")
+
+_REGISTRY = ConstructorRegistry()
 
 
 def parse(options: type[T], argv: list[str], verb: str, description: str) -> T:
@@ -18,9 +21,39 @@ def parse(options: type[T], argv: list[str], verb: str, description: str) -> T:
         prog=f"zerosum {verb}",
         description=description,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        registry=_REGISTRY,
     )
 
 
 def show(record: Any, as_json: bool, text: str) -> None:
     """Prints the record as JSON, or the text."""
     print(json.dumps(record, indent=2, default=str) if as_json else text)
+
+
+@_REGISTRY.primitive_rule
+def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+    """Reads numbers, those that may be left open and rows of them, as the parser would, but says in plain words what
+    is none; its own words are of Python's types."""
+    kinds = {int: int, int | None: int, tuple[int, ...]: int, float: float, float | None: float}
+    if info.type not in kinds:
+        return None
+    kind, is_row = kinds[info.type], info.type == tuple[int, ...]
+
+    def read(words: list[str]) -> Any:
+        numbers = tuple(_read(kind, word) for word in words)
+        return numbers if is_row else numbers[0]
+
+    return PrimitiveConstructorSpec(
+        nargs="*" if is_row else 1,
+        metavar=f"[{kind.__name__.upper()} ...]" if is_row else kind.__name__.upper(),
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, tuple if is_row else info.type | int),
+        str_from_instance=lambda value: [str(v) for v in (value if is_row else [value])],
+    )
+
+
+def _read(kind: type, word: str) -> Any:
+    try:
+        return kind(word)
+    except ValueError:
+        raise ValueError(f"wanted a {'whole ' if kind is int else ''}number, not '{word}'.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections import Counter
@@ -12,14 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from zerosum.cli._common import parse
+from zerosum.cli._common import parse, show
 from zerosum.core import catalog
 from zerosum.core.errors import Refusal, nearest
 from zerosum.core.plan import Plan
+from zerosum.data.catalog import refuse_unknown
 
 if TYPE_CHECKING:
     from zerosum.core.run import Run
     from zerosum.data.pictures import Pictures
+
+FEW = 1000  # pictures, below which it is said that they are few
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,14 @@ class Options:
 def main(argv: list[str]) -> None:
     """`zerosum train [GAME] DATA ...`; the first word is a game if the catalogue knows it."""
     _refuse_a_mistyped_game(argv)
-    name, rest = (argv[0], argv[1:]) if argv and argv[0] in catalog.names() else (catalog.DEFAULT, argv)
-    description = _about(name, named=name == (argv[0] if argv else None))
-    if name == catalog.DEFAULT and rest is argv and not {"-h", "--help"}.isdisjoint(argv):
+    named = bool(argv) and argv[0] in catalog.names()
+    name, rest = (argv[0], argv[1:]) if named else (catalog.DEFAULT, argv)
+    verb, description = f"train {name}" if named else "train", _about(name, named)
+    if not named and not {"-h", "--help"}.isdisjoint(argv):
         parse(Options, argv, "train [GAME]", description)
-    options: Any = parse(_with_settings(name), rest, f"train {name}", description)
+    if rest and not rest[0].startswith("-"):
+        refuse_unknown(rest[0])  # before torch is imported, which takes seconds
+    options: Any = parse(_with_settings(name), rest, verb, description)
     _train(name, options, ["zerosum", "train", *argv])
 
 
@@ -84,41 +89,92 @@ def _with_settings(name: str) -> type:
 
 def _train(name: str, options: Any, command: list[str]) -> None:
     from zerosum import api
+    from zerosum.core.batch import DataShape
     from zerosum.data.catalog import open_data
+    from zerosum.data.pictures import sides
     from zerosum.training.distributed import joined
     from zerosum.training.screen import Bar, Silent
 
     resolution = options.resolution[0] if len(options.resolution) == 1 else tuple(options.resolution)
-    at = Path(options.data)
-    look: dict[str, Any] = {"channels": options.channels, "ground": options.ground, "frames": options.frames}
-    opened = {"data": str(at.absolute()) if at.exists() else options.data, "resolution": resolution, **look}
+    look = {"channels": options.channels, "ground": options.ground, "frames": options.frames}
+    settings, shape = asdict(options.settings), DataShape(*sides(resolution), options.channels)
     with joined() as team:
+        api.check(name, options.data, settings, options.plan, options.run, options.runs, shape, team)
         with team.lead_first():
-            source = open_data(options.data, resolution, progress=team.leads and not options.json, **look)
+            shown = team.leads and not options.json
+            if shown:
+                _say_what_is_read(options.data)
+            source = open_data(options.data, resolution, progress=shown, **look)
         if team.leads:
             _say_what_was_refused(source)
+            _say_what_there_is(source)
         run = api.train(
             name,
             source,
-            settings=asdict(options.settings),
+            settings=settings,
             plan=options.plan,
             run=options.run,
             runs=options.runs,
-            screen=Bar() if team.leads and not options.json else Silent(),
-            about={"command": shlex.join(command), "opened": opened},
+            screen=Bar() if shown else Silent(),
+            about={
+                "command": shlex.join(command),
+                "opened": {"data": api.absolute(options.data), "resolution": resolution, **look},
+            },
         )
         if team.leads:
             _say_what_came_of_it(run, options.json)
 
 
 def _say_what_came_of_it(run: Run, as_json: bool) -> None:
-    report = run.path / "report.html"
+    from zerosum.report.page import longer
+
+    report, seconds = run.path / "report.html", run.times()[-1]["seconds"] if run.times() else 0.0
     scores = run.metrics()[-1] if run.metrics() else None
-    if as_json:
-        print(json.dumps({"run": str(run.path), "best": str(run.best), "report": str(report), "scores": scores}))
-        return
-    print(f"\nDone. {scores['verdict']['text'] if scores else ''}", file=sys.stderr)
-    print(f"Report:    {report}\nTry next:  zerosum sample {run.path} -n 64 -o grid.png")
+    record = {"run": str(run.path), "best": str(run.best), "report": str(report), "scores": scores}
+    verdict = scores["verdict"]["text"] if scores else f"Not scored; `zerosum evaluate {run.path}` tries it."
+    next_ = longer(run.info.get("command", ""), seconds)
+    if not as_json:
+        print(f"\nDone: {run.info['total']:,} images in {_duration(seconds)}. {verdict}", file=sys.stderr)
+    show(
+        record,
+        as_json,
+        f"Report:     {report}\nDraw more:  zerosum sample {shlex.quote(str(run.path))} -n 64 -o grid.png\n"
+        f"Go longer:  {next_}   (a new run, from the start)",
+    )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.1f} minutes"
+
+
+def _say_what_is_read(data: str) -> None:
+    """Where no bar can be seen, the first minute would pass in silence."""
+    if not sys.stderr.isatty():
+        first = "" if Path(data).exists() else "; the first time it is drawn or fetched, which may take a minute"
+        print(f"reading {data}{first} ...", file=sys.stderr)
+
+
+def _say_what_there_is(source: Pictures) -> None:
+    """On stderr: how many pictures, with which labels, and whether they are few."""
+    num, heldout = len(source), source.heldout()
+    apart = f", {len(heldout):,} held out to judge by" if heldout is not None else ""
+    print(f"{source.name}: {num:,} pictures to train on{apart}; {_labels(source)}", file=sys.stderr)
+    if num < FEW:
+        print(
+            "That is few: expect likenesses of them, and little that is new. Some thousands are usual; "
+            "`zerosum data inspect` says what would help.",
+            file=sys.stderr,
+        )
+
+
+def _labels(source: Pictures, most: int = 4) -> str:
+    """In one line: "labels: class (cat, dog)"; of many classes or labels, how many."""
+    labels = [
+        f"{label.name} ({', '.join(label.classes) if len(label.classes) <= most else f'{len(label.classes)} classes'})"
+        for label in source.shape.attributes
+    ]
+    more = f" and {len(labels) - most} more" if len(labels) > most else ""
+    return f"labels: {', '.join(labels[:most])}{more}" if labels else "no labels"
 
 
 def _say_what_was_refused(source: Pictures, most: int = 10) -> None:

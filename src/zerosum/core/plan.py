@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,16 @@ def _open(metavar: str, default: str) -> Any:
 def check_seed(seed: int) -> None:
     """Raises Refusal for a seed below 0, which the generators of random numbers do not take."""
     if seed < 0:
-        raise Refusal(f"--seed {seed}: wanted 0 or more.")
+        raise Refusal(f"seed={seed}: wanted 0 or more.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _as_given(value: Any) -> str:
+    """-3 for the -3.0 that the command line's -3 has become."""
+    return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 @dataclass(frozen=True)
@@ -57,17 +67,18 @@ class Plan:
     """Snapshots to keep beside the best."""
 
     def __post_init__(self) -> None:
+        """Messages name `minutes=-3`, which fits the command line's --minutes as well as Python."""
         for name in ("minutes", "images", "batch", "micro", "log", "grid", "save", "keep"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise Refusal(f"--{name} {value}: wanted a number above 0.")
+            if value is not None and not (_is_number(value) and value > 0):
+                raise Refusal(f"{name}={_as_given(value)}: wanted a number above 0.")
         if self.minutes is not None and self.images is not None:
-            raise Refusal(f"--minutes {self.minutes:g} and --images {self.images}: give one of the two.")
+            raise Refusal(f"minutes={self.minutes:g} and images={self.images}: give one of the two.")
         check_seed(self.seed)
         if self.average is not None and not 0 <= self.average < 0.25:
-            raise Refusal(f"--average {self.average}: wanted at least 0 and less than 0.25; 0.1 is usual.")
+            raise Refusal(f"average={self.average:g}: wanted at least 0 and less than 0.25; 0.1 is usual.")
         if self.batch and self.micro and self.batch % self.micro:
-            raise Refusal(f"--micro {self.micro} does not divide --batch {self.batch}: choose one that does.")
+            raise Refusal(f"micro={self.micro} does not divide batch={self.batch}: choose one that does.")
 
     def over(self, other: Plan) -> Plan:
         """This plan, with what it leaves None taken from `other`. A budget in one unit replaces the other's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,15 +84,35 @@ def open_data(
 
     Raises Refusal for what is neither, with the nearest known name.
     """
+    refuse_unknown(name_or_path)
     if Path(name_or_path).exists():
         from zerosum.data.folder import folder
 
         return folder(name_or_path, resolution, channels=channels, ground=ground, frames=frames, progress=progress)
-    if name_or_path in DATA:
-        if (channels, ground, frames) != (3, "white", "first"):
-            raise Refusal(f"{name_or_path} comes as it is: --channels, --ground and --frames are for folders and zips.")
-        return DATA[name_or_path].open(resolution, progress)
-    raise Refusal(
-        f"'{name_or_path}' is neither a folder or zip of pictures nor data by name{nearest(name_or_path, DATA)} "
-        "`zerosum data list` shows the names."
-    )
+    if (channels, ground, frames) != (3, "white", "first"):
+        raise Refusal(f"{name_or_path} comes as it is: --channels, --ground and --frames are for folders and zips.")
+    return DATA[name_or_path].open(resolution, progress)
+
+
+def refuse_unknown(name_or_path: str) -> None:
+    """Raises Refusal, without opening it, for what is neither a folder, nor a file that may be a zip, nor a name."""
+    path = Path(name_or_path)
+    if path.is_file():
+        _refuse_a_file(path)
+    elif not path.exists() and name_or_path not in DATA:
+        if len(path.parts) > 1 or name_or_path.endswith("/"):
+            raise Refusal(f"{name_or_path}: no such folder or zip. Wanted one that holds pictures.")
+        raise Refusal(
+            f"'{name_or_path}' is neither a folder or zip of pictures nor data by name{nearest(name_or_path, DATA)} "
+            "`zerosum data list` shows the names."
+        )
+
+
+def _refuse_a_file(path: Path) -> None:
+    """A picture or a text: its name tells, and the broken zip is left to who reads it."""
+    from zerosum.data.decode import SUFFIXES
+
+    if path.suffix.lower() in SUFFIXES:
+        raise Refusal(f"{path} is a picture, one of many that are wanted. Name its folder: {path.parent}.")
+    if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
+        raise Refusal(f"{path} is a file, but no zip. Wanted a folder or a zip of pictures.")

@@ -29,6 +29,7 @@ from zerosum.report import charts, film
 MOST_INLINE = 8_000_000  # bytes; a larger film stays a file beside the report
 MOST_PICTURE = 1_000_000  # bytes; a larger picture goes in as JPEG
 NUM_SAMPLES = 36
+SHORT = 15 * 60  # seconds; after such a run, half an hour is the next step
 
 EXPLANATIONS = {
     "kid": "How far the generated pictures as a set lie from real ones, as a network trained on ImageNet sees them. "
@@ -92,7 +93,7 @@ def next_commands(run: Run) -> list[tuple[str, str]]:
     info, path = run.info, shlex.quote(str(run.path))
     command = str(info.get("command") or "zerosum train")
     if info.get("finished"):
-        first = ("Train twice as long: a new run, this one stays", longer(command))
+        first = ("Train longer: a new run from the start, this one stays", longer(command, _seconds(run)))
     else:
         first = ("Go on where this run stands", command)
     if not _can_be_played(run):
@@ -105,16 +106,14 @@ def next_commands(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def longer(command: str) -> str:
-    """The command with its `--minutes` or `--images` doubled; without either, with `--minutes 30`.
+def longer(command: str, seconds: float = math.inf) -> str:
+    """The command of a run that took so many seconds, for a longer one: its `--minutes` or `--images` doubled, or
+    after less than a quarter of an hour `--minutes 30`.
 
     Without its `--run` too: a finished run's folder stays as it is.
     """
-    words = shlex.split(command)
-    for i, word in reversed(list(enumerate(words))):
-        if word == "--run" or word.startswith("--run="):
-            del words[i : i + 1 + ("=" not in word)]
-    for flag in ("--minutes", "--images"):
+    words = _without(shlex.split(command), "--run")
+    for flag in ("--minutes", "--images") if seconds >= SHORT else ():
         for i, word in enumerate(words):
             name, _, value = word.partition("=")
             if name != flag:
@@ -123,7 +122,17 @@ def longer(command: str) -> str:
                 doubled = f"{2 * float(value or words[i + 1]):.15g}"
                 words[i : i + 1 if value else i + 2] = [flag, doubled]
                 return shlex.join(words)
-    return shlex.join([*words, "--minutes", "30"])
+    return shlex.join([*_without(_without(words, "--minutes"), "--images"), "--minutes", "30"])
+
+
+def _without(words: list[str], option: str) -> list[str]:
+    """The words of a command less an option and its value."""
+    kept, is_value = [], False
+    for word in words:
+        if not is_value and word.partition("=")[0] != option:
+            kept.append(word)
+        is_value = word == option and not is_value
+    return kept
 
 
 def _contents(run: Run, info: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +167,7 @@ def _headline(run: Run, info: dict[str, Any]) -> dict[str, Any]:
     total, shape, times = info.get("total") or 0, info.get("shape", {}), run.times()
     facts = [(film.count(drawn), "images drawn")]
     if times:
-        seconds = max(times[-1]["seconds"], 1e-9)
+        seconds = max(_seconds(run), 1e-9)
         facts += [_duration(seconds), (_number(times[-1]["images"] / seconds), "images a second")]
     facts += [(f"{shape.get('width', '?')} × {shape.get('height', '?')}", "pixels a picture")]
     if parameters := sum(v for v in info.get("parameters", {}).values() if isinstance(v, int)):
@@ -173,6 +182,11 @@ def _headline(run: Run, info: dict[str, Any]) -> dict[str, Any]:
         "total": film.count(total) if total else "",
         "facts": facts,
     }
+
+
+def _seconds(run: Run) -> float:
+    """Seconds of play so far."""
+    return next((float(line["seconds"]) for line in reversed(run.times())), 0.0)
 
 
 def _images_drawn(run: Run) -> int:
@@ -272,6 +286,8 @@ def _settings(info: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_plain, value)) or "none"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
