@@ -711,6 +711,13 @@ def test_mixed_sizes_and_modes(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------- zips, the disk
 
 
+def test_a_zip_with_absolute_names_is_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("x/1.png", "/x/2.png", "/y/3.png", "y/4.png"):
+            archive.writestr(name, encoded(Image.fromarray(painted())))
+    assert folder(tmp_path / "a.zip").shape.attributes[0].classes == ("x", "y")
+
+
 def test_a_zip_whose_names_are_broken_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("é.png", b"x")

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from zerosum.core.batch import Images
+from zerosum.core.errors import Refusal
 from zerosum.core.pictures import MODES, on_checkers
 from zerosum.data.catalog import open_data
 from zerosum.data.likeness import SIDE, Looks, joined, look, members, near, same
@@ -110,7 +112,10 @@ def inspect(name_or_path: str, progress: bool = True) -> Inspection:
     Raises Refusal for what is neither a folder or zip with readable pictures nor the name of a set.
     """
     if not Path(name_or_path).exists():
-        return _of_set(name_or_path, open_data(name_or_path, 64, progress), progress)
+        pictures = open_data(name_or_path, 64, progress)
+        if not issubclass(pictures.holds, Images):
+            raise Refusal(f"{name_or_path} holds {pictures.holds.called}; inspect looks at single pictures.")
+        return _of_set(name_or_path, pictures, progress)
     shelf = Shelf(Path(name_or_path))
     facts = gather(shelf, progress)
 

@@ -63,7 +63,7 @@ class Labels:
         self._assign(where, ["class"], {file: [str(code)] for file, code in values.items()}, base, names)
 
     def _from_folders(self, names: Sequence[str]) -> None:
-        parents = [PurePosixPath(name).parent for name in names]
+        parents = [PurePosixPath(name.lstrip("/")).parent for name in names]  # a zip may hold absolute names
         common = PurePosixPath(os.path.commonpath(parents)) if parents else PurePosixPath(".")
         values = ["unsorted" if parent == common else printable(parent.name) for parent in parents]
         kinds = set(values) - {"unsorted"}
