@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from zerosum.metrics.kid import Kid, kid
+from zerosum.metrics.kid import Kid, kid, kid_difference
 
 
 def normal(n: int, d: int = 12, shift: float = 0.0, seed: int = 0) -> torch.Tensor:
@@ -66,12 +66,10 @@ def expected(a: float, b: float, d: int) -> float:
     return mean**3 + 3 * mean * variance + 3 / d**2 * (length + b / d * length_sum)
 
 
-def test_value_and_interval_hold_a_closed_form_away_from_zero() -> None:
+def test_its_mean_is_the_closed_form() -> None:
     d, shift, trials = 12, 0.7, 150
     truth = expected(0, 0, d) + expected(shift, shift, d) - 2 * expected(0, shift, d)
     found = [kid(normal(100, d, seed=2 * s), normal(100, d, shift, seed=2 * s + 1)) for s in range(trials)]
-    hits = sum(f.low <= truth <= f.high for f in found)
-    assert 0.91 <= hits / trials <= 0.99
     assert sum(f.value for f in found) / trials == pytest.approx(truth, rel=0.03)
 
 
@@ -85,3 +83,35 @@ def test_it_gives_plain_floats() -> None:
     found = kid(normal(30), normal(30, seed=1))
     assert isinstance(found, Kid)
     assert all(type(value) is float for value in vars(found).values())
+
+
+def test_intervals_hold_the_truth_in_95_of_100_draws() -> None:
+    """Away from 0, of KIDs and of their difference on shared noise."""
+    d, near, far, trials = 12, 0.7, 1.0, 1000
+    truth = {s: expected(0, 0, d) + expected(s, s, d) - 2 * expected(0, s, d) for s in (near, far)}
+    single = paired = 0
+    for s in range(trials):
+        noise, y = normal(100, d, seed=2 * s), normal(100, d, seed=2 * s + 1)
+        found, difference = kid(noise + near, y), kid_difference(noise + near, noise + far, y)
+        single += found.low <= truth[near] <= found.high
+        paired += difference.low <= truth[near] - truth[far] <= difference.high
+    assert 0.93 <= single / trials <= 0.97
+    assert 0.93 <= paired / trials <= 0.97
+
+
+def test_a_difference_is_that_of_the_kids_and_surer_when_paired() -> None:
+    x, y = normal(100), normal(90, seed=1)
+    found = kid_difference(x + 0.5, x + 0.6, y)
+    assert found.value == pytest.approx(kid(x + 0.5, y).value - kid(x + 0.6, y).value)
+    assert found.high < 0, "the same noise shows the step"
+    apart = kid_difference(x + 0.5, normal(100, seed=2) + 0.6, y)
+    assert apart.high - apart.low > 2 * (found.high - found.low)
+    nothing = kid_difference(x, x, y)
+    assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
+    turned = kid_difference(x + 0.6, x + 0.5, y)
+    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_a_difference_wants_two_of_one_size() -> None:
+    with pytest.raises(ValueError, match="of one shape"):
+        kid_difference(normal(30), normal(31), normal(30))

@@ -65,6 +65,8 @@ def class_shares(train: Labelled, test: Labelled, made: np.ndarray, classes: Seq
     if len(codes) < 2:
         raise Refusal(f"fewer than two of its {len(classes)} classes have {FEWEST} labelled pictures or more.")
     train, test = train.only(codes), test.only(codes)
+    if len(test.y) == 0:
+        raise Refusal("no labelled pictures are left to try the classifier on.")
     # Strongly regularised: there are about as many features as pictures.
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000)).fit(train.x, train.y)
     said = classifier.predict(test.x)
@@ -83,8 +85,6 @@ def _tried(said: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """Accuracy and chance; raises Refusal unless the first is plainly above the second."""
     from scipy.stats import binomtest
 
-    if len(truth) == 0:
-        raise Refusal("no labelled pictures are left to try the classifier on.")
     right, chance = int((said == truth).sum()), float(np.bincount(truth).max() / len(truth))
     if right == 0 or binomtest(right, len(truth), chance, "greater").pvalue >= SURE:
         raise Refusal(

@@ -60,7 +60,7 @@ class Further:
         num, panel = len(self.pixels), self.panel
         enough_for_frechet(num, "what is to be scored")
         enough_for_frechet(panel.n, panel.source.name)
-        eyes = inception.load(device=panel.device)
+        eyes = inception.load(device=panel.device, bf16=False)  # bfloat16 moves FID by about 0.4 %
         made, real, baseline = (gallery.seen(eyes) for gallery in (self.made, panel.real, panel.baseline))
         return {
             "value": frechet(made, real),
