@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from tests.cli import snapshots
 from zerosum import cli
+from zerosum.bench import _frame
+from zerosum.cli import games
 from zerosum.core import catalog
 
 
@@ -36,6 +39,79 @@ def test_unknown_verb_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_unknown_option_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["games", "--no-such"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["train", "x", "--minutes", "abc"], "--minutes: wanted a number, not 'abc'."),
+        (["train", "x", "--resolution", "64", "abc"], "--resolution: wanted a whole number, not 'abc'."),
+        (["train", "x", "--batch", "1.5"], "--batch: wanted a whole number, not '1.5'."),
+        (["train", "x", "--width", "wide"], "--width: wanted a whole number, not 'wide'."),
+        (["sample", "x", "-n", "four"], "wanted a whole number, not 'four'."),
+    ],
+)
+def test_what_is_no_number_is_said_in_plain_words(
+    argv: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").mkdir()
+    printed = snapshots.printed(argv)
+    assert printed.startswith("exit 2")
+    assert said in printed
+    assert "NoneType" not in printed
+
+
+def test_a_game_that_was_not_typed_is_not_named(tmp_path: Path) -> None:
+    assert "run zerosum train --help" in snapshots.printed(["train", str(tmp_path), "--nosuch"])
+    assert "run zerosum train house --help" in snapshots.printed(["train", "house", str(tmp_path), "--nosuch"])
+
+
+def test_a_refusal_is_json_where_json_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "avatar", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert "did you mean 'avatars'?" in json.loads(captured.out)["error"]
+    assert "did you mean 'avatars'?" in captured.err
+    assert cli.main(["train", "avatar"]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_ctrl_c_before_anything_says_that_nothing_is_lost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(argv: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(games, "main", stopped)
+    assert cli.main(["games"]) == 130
+    assert "nothing that was saved is lost" in capsys.readouterr().err
+
+
+def test_doctor_speaks_no_python(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["doctor"])
+    said = capsys.readouterr().out
+    assert "None" not in said
+    assert "[" not in said
+    cli.main(["doctor", "--json"])
+    assert not [name for name in json.loads(capsys.readouterr().out) if " " in name]
+
+
+def test_a_smoke_of_a_bench_gives_no_verdict(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_frame, "run_bench", lambda row, budget, seeds: {"row": row, "passes": None})
+    assert cli.main(["bench", "speed", "--smoke"]) == 0
+    assert "measures nothing" in capsys.readouterr().out
+
+
+def test_the_benches_table_is_drawn_on_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["bench"]) == 0
+    assert "|---|" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert cli.main(["bench"]) == 0
+    assert "|---|" not in capsys.readouterr().out
 
 
 def test_games_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,19 @@ def test_without_a_name_it_lies_in_the_run(run: Path, capsys: pytest.CaptureFixt
     assert (run / "samples-seed2.png").is_file()
 
 
+def test_what_is_drawn_over_is_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "grid.png"
+    assert cli.main(["sample", str(run), "-o", str(out)]) == 0
+    assert capsys.readouterr().err == ""
+    assert cli.main(["sample", str(run), "-o", str(out)]) == 0
+    assert capsys.readouterr() == (f"{out}\n", f"replaced: {out}\n")
+
+
+def test_a_file_that_is_no_snapshot(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sample", str(run / "run.json")]) == 1
+    assert "run.json: not a snapshot. Wanted a run's folder" in capsys.readouterr().err
+
+
 def test_separate_pictures(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["sample", str(run), "-n", "5", "--separate", str(tmp_path / "out"), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)

@@ -33,7 +33,8 @@ def usage() -> str:
             "",
             "Begin with:  zerosum train photos/ --minutes 10       (any folder or zip of pictures)",
             "             zerosum train avatars --minutes 4        (drawn faces; nothing needed)",
-            "Settings:    zerosum VERB --help                      Trouble: zerosum doctor",
+            "Settings:    zerosum VERB --help                      What was trained: zerosum runs",
+            "Trouble:     zerosum doctor",
         ]
     )
 
@@ -65,7 +66,7 @@ def _dispatch(verb: str, argv: list[str]) -> int:
         return _refuse(f"\n{interrupted}", argv, EXIT_INTERRUPTED)
     except KeyboardInterrupt:
         return _refuse(
-            "\nStopped at once. What was saved before is whole: run the same command again.", argv, EXIT_INTERRUPTED
+            "\nStopped at once; nothing that was saved is lost. Run the same command again.", argv, EXIT_INTERRUPTED
         )
     except BrokenPipeError:
         sys.stderr.close()

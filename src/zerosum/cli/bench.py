@@ -34,15 +34,34 @@ def main(argv: list[str]) -> int:
     options = parse(Options, argv, "bench", "Measure a row against its baseline on real data.")
     if options.row is None:
         records = _frame.load_records()
-        print(json.dumps(records, indent=2) if options.json else _listing(records))
+        if options.json:
+            print(json.dumps(records, indent=2))
+        else:
+            _print(_listing(records))
         return 0
     budget: _frame.Budget = "smoke" if options.smoke else "quick" if options.quick else "full"
     seeds = options.seeds if budget == "full" else options.seeds[:1]
     record = _frame.run_bench(options.row, budget, seeds)
     if budget != "smoke":
         print(f"written: {_frame.save_record(record)}", file=sys.stderr)
-    print(json.dumps(record, indent=2) if options.json else _frame.table([record]))
-    return 0 if record["passes"] else 1
+    if options.json:
+        print(json.dumps(record, indent=2))
+    elif budget == "smoke":
+        print(f"{options.row}: the bench works. So short a run measures nothing: --quick, or neither, does.")
+    else:
+        _print(_frame.table([record]))
+    return 1 if record["passes"] is False else 0
+
+
+def _print(markdown: str) -> None:
+    """As it is, for a file; on a terminal, with tables drawn."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(markdown))
+    else:
+        print(markdown)
 
 
 def _listing(records: list[dict]) -> str:

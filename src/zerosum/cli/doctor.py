@@ -20,7 +20,7 @@ def main(argv: list[str]) -> int:
     """`zerosum doctor`: 0 if all is well, 1 if something would keep Zerosum from working."""
     options = parse(Options, argv, "doctor", "Say what this machine offers, and what is amiss.")
     record = examine()
-    text = "\n".join(f"{name:<14} {value}" for name, value in record.items() if name != "amiss")
+    text = "\n".join(f"{name.replace('_', ' '):<14} {_plain(v)}" for name, v in record.items() if name != "amiss")
     amiss = "\n".join(f"amiss: {fault}" for fault in record["amiss"]) or "all is well"
     show(record, options.json, f"{text}\n\n{amiss}")
     return 1 if record["amiss"] else 0
@@ -44,11 +44,15 @@ def examine() -> dict:
         **describe(),
         **versions(),
         "threads": torch.get_num_threads(),
-        "trains on": f"{machine.device}, {machine.arithmetic}",
+        "trains_on": f"{machine.device}, {machine.arithmetic}",
         "processes": _together(),
         "cache": f"{cache} ({free:.0f} GiB free)",
         "amiss": amiss,
     }
+
+
+def _plain(value: object) -> str:
+    return "none" if value is None else ", ".join(value) or "none" if isinstance(value, list) else str(value)
 
 
 def _together() -> str:

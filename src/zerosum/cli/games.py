@@ -11,6 +11,11 @@ import tyro
 from zerosum.cli._common import parse, show
 from zerosum.core import catalog
 
+_ADVICE = (
+    f"For a first run, and for your own pictures in minutes: {catalog.DEFAULT}, which plays where no game is named.\n"
+    "The others are papers: to learn from, to compare, to reproduce. More about one: zerosum games NAME"
+)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -27,7 +32,9 @@ def main(argv: list[str]) -> None:
     options = parse(Options, argv, "games", "List the games, or show one.")
     if options.game is None:
         found = {name: catalog.summary(name) for name in catalog.names()}
-        show(found, options.json, "\n".join(f"{name:<10} {summary}" for name, summary in found.items()))
+        lines = [f"{name:<10} {summary}" for name, summary in found.items()]
+        show(found, options.json, "\n".join([*lines, "", _ADVICE]))
         return
-    about = inspect.getdoc(catalog.game(options.game)) or ""
-    show({options.game: about}, options.json, f"{about}\n\nSettings: zerosum train {options.game} --help")
+    name, about = options.game, inspect.getdoc(catalog.game(options.game)) or ""
+    use = f"Use:       zerosum train {name} photos/ --minutes 10\nSettings:  zerosum train {name} --help"
+    show({name: about}, options.json, f"{catalog.summary(name)}\n\n{use}\n\n{about}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,6 +47,8 @@ def main(argv: list[str]) -> int | None:
 
     if options.number < 1:
         raise Refusal(f"-n {options.number}: wanted at least 1 picture.")
+    if options.run.is_file() and options.run.suffix != ".safetensors":
+        raise Refusal(f"{options.run}: not a snapshot. Wanted a run's folder, or a .safetensors file in one.")
     check_seed(options.seed)
     if options.out and options.out.suffix.lower() != ".png":
         raise Refusal(f"-o {options.out}: pictures are saved as .png, which keeps their seed and model.")
@@ -86,5 +89,7 @@ def _write(pixels: np.ndarray, options: Options, text: dict[str, str]) -> list[P
         folder = options.run if options.run.is_dir() else options.run.parent
         files.append(options.out or folder / f"samples-seed{options.seed}.png")
         files[-1].parent.mkdir(parents=True, exist_ok=True)
+        if files[-1].exists():
+            print(f"replaced: {files[-1]}", file=sys.stderr)
         save_png(grid(pixels), files[-1], text)
     return files

@@ -73,10 +73,10 @@ class Bar:
             console=self.console,
         )
         self._notes = self._scores = ""
-        self._said = 0.0
 
     def start(self, total: int, done: int) -> None:
         self._began, self._done, self._total = time.monotonic(), done, total
+        self._said, self._then = self._began, done
         self._task = self._progress.add_task("", total=total, completed=done, notes="", scores="")
 
     def __enter__(self) -> Self:
@@ -88,14 +88,21 @@ class Bar:
         self._progress.stop()
 
     def advance(self, images: int) -> None:
+        images = min(images, self._total)  # the last batch may go beyond it
         self._progress.update(self._task, completed=images, notes=self._notes, scores=self._scores)
-        now = time.monotonic()
-        if not self.console.is_terminal and (now - self._said > self.seconds or images >= self._total):
-            self._said = now
-            rate = (images - self._done) / max(now - self._began, 1e-9)
-            left = (self._total - images) / max(rate, 1e-9)
-            done = f"{images:,} of {self._total:,} images, {rate:.0f} a second, {left:.0f} s left"
+        if not self.console.is_terminal and (time.monotonic() - self._said > self.seconds or images >= self._total):
+            done = f"{images:,} of {self._total:,} images, {self._pace(images)}"
             self.say("  ".join(part for part in (done, self._notes, self._scores) if part))
+
+    def _pace(self, images: int) -> str:
+        """Images a second since it last spoke, and how long the rest takes at that; at the end, since the start."""
+        now = time.monotonic()
+        if images >= self._total:
+            return f"{(images - self._done) / max(now - self._began, 1e-9):.0f} a second"
+        rate = (images - self._then) / max(now - self._said, 1e-9)
+        self._said, self._then = now, images
+        left = (self._total - images) / max(rate, 1e-9)
+        return f"{rate:.0f} a second, {f'{left:.0f} s' if left < 120 else f'{left / 60:.0f} min'} left"
 
     def note(self, notes: Mapping[str, float]) -> None:
         self._notes = "  ".join(f"{name} {value:.2f}" for name, value in list(notes.items())[:4])

@@ -1,0 +1,108 @@
+"""List the runs there are: how far each came, how good it is, and how it goes on."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from zerosum.cli._common import parse, show
+from zerosum.core.errors import Refusal
+from zerosum.core.run import Run
+
+_DEFAULT = Path("runs")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `zerosum runs` takes."""
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="[DIR]")] = _DEFAULT
+    """Where the runs are kept, or one run's folder."""
+    json: bool = False
+    """Print JSON: [{"run", "game", "data", "images", "total", "state", "scores", "verdict", "changed", "next"}]."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run, as it is listed. `state`: finished, training, stopped, or unreadable, and then the rest says nothing."""
+
+    run: str
+    game: str = "?"
+    data: str = "?"
+    images: int = 0  # drawn so far
+    total: int = 0
+    state: str = "unreadable"
+    scores: dict[str, float] | None = None  # of the newest judged snapshot: kid, kid_random, coverage
+    verdict: str = ""
+    changed: str = ""  # year-month-day hour:minute, of the newest line or the end
+    next: str = ""  # the command that goes on with it, or its report
+
+
+def main(argv: list[str]) -> None:
+    """`zerosum runs [DIR]`. Raises Refusal for a folder that is not there."""
+    options = parse(Options, argv, "runs", "List the runs there are.")
+    folder = options.folder
+    if not folder.is_dir() and folder != _DEFAULT:
+        raise Refusal(f"{folder}: no such folder. Wanted one that holds runs, such as runs.")
+    paths = [folder / "run.json"] if (folder / "run.json").is_file() else sorted(folder.glob("*/run.json"))
+    entries = [_entry(Run(path.parent)) for path in paths]
+    text = "\n".join(map(_shown, entries))
+    none = f"{folder}: no runs yet. Begin with: zerosum train photos/ --minutes 10"
+    show([asdict(entry) for entry in entries], options.json, text or none)
+
+
+def _entry(run: Run) -> Entry:
+    try:
+        info = run.info
+    except Refusal as refusal:
+        return Entry(str(run.path), next=str(refusal))
+    times, judged = run.times(), run.metrics()
+    newest = judged[-1] if judged else {}
+    finished = bool(info.get("finished"))
+    changed = max(path.stat().st_mtime for path in (run.path / "run.json", run.path / "times.jsonl") if path.is_file())
+    return Entry(
+        run=str(run.path),
+        game=info.get("game", "?"),
+        data=(info.get("data") or {}).get("name", "?"),
+        images=times[-1]["images"] if times else 0,
+        total=info.get("total") or 0,
+        state="finished" if finished else "training" if _is_held(run) else "stopped",
+        scores={k: v["value"] for k, v in newest.items() if isinstance(v, dict) and "value" in v} or None,
+        verdict=(newest.get("verdict") or {}).get("text", ""),
+        changed=time.strftime("%Y-%m-%d %H:%M", time.localtime(changed)),
+        next=str(run.path / "report.html") if finished else info.get("command", "zs.train(...) as before"),
+    )
+
+
+def _is_held(run: Run) -> bool:
+    """Whether a process trains in it now: it holds the lock. Asking does not keep anybody from taking it."""
+    import fcntl
+
+    try:
+        with (run.path / ".lock").open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no lock was ever there, or the file system has none
+        return (run.path / ".holder").exists()
+    return False
+
+
+def _shown(entry: Entry) -> str:
+    """Three lines or four: what it is, how good, and how it goes on."""
+    if entry.state == "unreadable":
+        return f"{entry.run}\n    {entry.next}\n"
+    drawn = f"{min(entry.images, entry.total):,} of {entry.total:,} images"
+    lines = [entry.run, f"{entry.game} on {entry.data}: {entry.state}, {drawn}, {entry.changed}"]
+    if entry.verdict:
+        lines.append(entry.verdict)
+    if entry.state == "finished":
+        lines.append(f"Report: {entry.next}   Draw: zerosum sample {shlex.quote(entry.run)} -n 64 -o grid.png")
+    elif entry.state == "stopped":
+        lines.append(f"To go on: {entry.next}")
+    return "\n    ".join(lines) + "\n"
