@@ -82,7 +82,8 @@ def newest(parent: Path) -> tuple[Checkpoint | None, list[str]]:
             return found, passed_over
         passed_over.append(f"{path}: {found}; passed over.")
     if passed_over:
-        passed_over.append(f"{parent}: no checkpoint in it is whole. The run begins again at 0 images.")
+        again = "The run begins again at 0 images; what it made so far is kept beside it, in set-aside-N."
+        passed_over.append(f"{parent}: no checkpoint in it is whole. {again}")
     return None, passed_over
 
 
