@@ -11,7 +11,6 @@ import numpy as np
 from zerosum.core.run import Run
 
 Severity = Literal["fault", "warning", "note"]
-ORDER: tuple[Severity, ...] = ("fault", "warning", "note")
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,11 @@ class Record:
 
 
 def diagnose(record: Record) -> list[Finding]:
-    """What is to be said, the gravest first; of equally grave ones the cause before its consequences."""
+    """What is to be said: the cause before its consequences, and notes last."""
     from zerosum.training.rules import RULES
 
     found = [finding for rule in RULES if (finding := rule(record)) is not None]
-    return sorted(found, key=lambda finding: ORDER.index(finding.severity))
+    return sorted(found, key=lambda finding: finding.severity == "note")
 
 
 class Monitor:

@@ -184,8 +184,8 @@ def class_missing(record: Record) -> Finding | None:
 
 def discriminator_wins(record: Record) -> Finding | None:
     """A judge that is never wrong, and a generator that gets nowhere."""
-    judge = record.recent("judge")
-    if not judge > 0.997 or not record.recent("coverage") < POOR:
+    judge, spread = record.recent("judge"), record.recent("spread")
+    if not judge > 0.997 or not record.recent("coverage") < POOR or spread < 0.01:
         return None
     says = f"The discriminator tells real from made in {100 * judge:.1f} % of pairs."
     why = "Sure of everything, it has no gradient left that would tell the generator where to go."
@@ -305,23 +305,23 @@ RULES: tuple[Rule, ...] = (
     overflow,
     wrong_range,
     channels,
+    too_little_data,
+    duplicates,
     frozen,
     rate_too_high,
     rate_too_low,
+    starved,
     divergence,
     class_missing,
+    discriminator_wins,
     generator_wins,
     collapse,
-    discriminator_wins,
     memorisation,
-    too_little_data,
-    duplicates,
     overfitting,
     oscillation,
-    checkerboard,
     batch_too_small,
     latent_too_small,
-    starved,
+    checkerboard,
     judges_disagree,
     progress,
 )

@@ -107,7 +107,7 @@ class Vitals:
         for c in range(num):
             actual, as_told = (truth == c).float().mean(), (told == c).float().mean()
             recall = (told[truth == c] == c).float().mean() if actual > 0 else torch.zeros(())
-            if recall > 0.6 and as_told * len(made) >= 8:
+            if recall > 0.6 and as_told * len(made) >= 11:
                 found.append((shares[c] / as_told).item())
         return {"classes": found} if len(found) > 1 else {}
 
