@@ -7,13 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from tests.metrics.made_up import scenes
+from tests.metrics.test_diversity import Differs
 from tests.report.made_up import made_up_generator, made_up_run
 from zerosum import cli
 from zerosum.core import generator
+from zerosum.core.pictures import from_uint8, to_uint8
 from zerosum.core.run import Run
+from zerosum.features import efficientnet
+from zerosum.features.random_conv import RandomConv
+from zerosum.metrics import further
 
 QUICK = ["--judges", "random", "--n", "60"]
 
@@ -76,6 +83,9 @@ def test_both_judges(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["{photos}", "--against", "avatar"], "avatars"),
         (["{run}", "--resolution", "32"], "cannot be compared"),
         (["{run}", "--n", "20"], "at least 50"),
+        (["{run}", "--versus", "{photos}/none"], "no such file"),
+        (["{run}", "--n", "90", "--versus", "{photos}"], "Add --n 80"),
+        (["{run}", "--pairs", "{photos}/none/pairs.png"], "no such folder"),
     ],
 )
 def test_refusals(argv: list[str], said: str, run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,3 +103,88 @@ def test_what_does_not_sample_is_refused(
     assert Run(run).info["game"] == "dcgan"
     assert cli.main(["evaluate", str(run), *QUICK]) == 1
     assert "makes nothing from noise" in capsys.readouterr().err
+
+
+@pytest.fixture
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eyes that need no weights in the place of those that do."""
+    monkeypatch.setattr(further.efficientnet, "load", lambda device: RandomConv())
+    monkeypatch.setattr(further.lpips, "load", lambda device: Differs())
+
+
+def test_all_scores_and_what_few_pictures_do_not_allow(
+    run: Path, stand_ins: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["evaluate", str(run), *QUICK, "--all"]) == 0
+    out = capsys.readouterr().out
+    for said in ("fid: not told: ", "prdc: not told: ", "memorisation: not told: ", "classes: not told: "):
+        assert said in out
+    assert "Diversity (LPIPS of 30 pairs)" in out
+    assert cli.main(["evaluate", str(run), *QUICK, "--scores", "diversity", "fid", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert list(scores)[-2:] == ["fid", "diversity"]
+    assert "mostly bias" in scores["fid"]["refused"]
+
+
+def test_the_nearest_pairs_are_drawn(tmp_path: Path, stand_ins: None, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = scenes(620, side=16)
+    photos, copies = folder_of(pixels, tmp_path / "many"), folder_of(pixels[:90], tmp_path / "copies")
+    command = ["evaluate", str(copies), "--against", str(photos), "--resolution", "16", "--judges", "random"]
+    assert cli.main([*command, "--pairs", str(tmp_path / "pairs.png"), "--scores", "prdc"]) == 0
+    out = capsys.readouterr().out
+    assert "Copies? Nearer to training pictures" in out
+    assert "twins:" in out
+    assert "precision" in out
+    drawn = np.asarray(Image.open(tmp_path / "pairs.png"))[18:]  # less the titles
+    middle = drawn.shape[1] // 2
+    left, right = drawn[:, :middle].astype(int), drawn[:, middle:].astype(int)
+    assert np.abs(left[:, 2:90] - right[:, 1:89]).mean() < 3
+
+
+def test_versus_says_which_is_better(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = folder_of(scenes(70, seed=1, side=16), tmp_path / "good")
+    dark = folder_of(scenes(70, seed=1, side=16) // 3, tmp_path / "dark")
+    command = ["evaluate", str(good), "--versus", str(dark), "--against", str(photos), "--resolution", "16", *QUICK]
+    assert cli.main(command) == 0
+    assert f"Versus {dark}: Better by the untrained judge and coverage." in capsys.readouterr().out
+    assert cli.main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["versus"]
+    assert found["kid_random"]["high"] < 0
+    assert found["scores"]["kid_random"]["value"] > 0
+
+
+def washed_out_copies(pixels: np.ndarray, num: int) -> np.ndarray:
+    """The mean picture, moved a few steps until EfficientNet sees in copy i what it sees in picture i."""
+    eyes, x = efficientnet.load(bf16=False), from_uint8(pixels)
+    with torch.no_grad():
+        wanted = eyes._pooled(x[:num])
+    made = x.mean(0).repeat(num, 1, 1, 1).requires_grad_()
+    adam = torch.optim.Adam([made], 0.02)
+    for _ in range(6):
+        adam.zero_grad()
+        (eyes._pooled(made.clamp(-1, 1)) - wanted).square().sum().backward()
+        adam.step()
+    return to_uint8(made.detach())
+
+
+def test_what_fools_the_imagenet_judge_does_not_fool_the_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A generator whose judge sat on ImageNet features collapsed to washed-out copies, and ImageNet judges ranked it
+    best. Here they do so again, before honest pictures at half the resolution."""
+    pixels = scenes(120)
+    coarse = F.interpolate(F.avg_pool2d(from_uint8(scenes(50, seed=1)), 2), scale_factor=2)
+    sets = {"fooling": washed_out_copies(pixels, 50), "coarse": to_uint8(coarse), "photos": pixels}
+    folders = {name: folder_of(made, tmp_path / name) for name, made in sets.items()}
+    scores = {}
+    for name in ("fooling", "coarse"):
+        command = ["evaluate", str(folders[name]), "--against", str(folders["photos"]), "--resolution", "32", "--json"]
+        assert cli.main(command) == 0
+        scores[name] = json.loads(capsys.readouterr().out)
+    fooling, honest = scores["fooling"], scores["coarse"]
+    assert fooling["kid"]["high"] < honest["kid"]["low"], "the ImageNet judge is fooled"
+    assert fooling["kid_random"]["low"] > honest["kid_random"]["high"]
+    assert fooling["coverage"]["value"] < 0.6 * honest["coverage"]["value"]
+    assert fooling["verdict"]["ratio"] > 10 * honest["verdict"]["ratio"]
+    assert "The judges disagree, and the worst one leads: to the untrained judge" in fooling["verdict"]["text"]
+    assert "covers less of the data" in fooling["verdict"]["text"]

@@ -58,8 +58,8 @@ def nearness(made: Tensor, heldout: Tensor) -> Nearness:
     """From distances to the nearest training picture, [m] and [h]. Both tests are one-sided.
 
     For all: that of Mann and Whitney (1947), as Meehan et al. 2020 (arXiv 2004.05675) put it to finding copies. For the
-    few: that k made ones come before the r-th held-out one means that of the first k + r - 1 of all, k or more are made;
-    if both are alike, that is a draw from an urn.
+    few: where k made ones come before the r-th held-out one, k or more of the first k + r - 1 of all are made; if both
+    are alike, that is a draw from an urn.
     """
     from scipy.stats import hypergeom, mannwhitneyu
 
