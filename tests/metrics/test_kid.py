@@ -91,7 +91,7 @@ def test_intervals_hold_the_truth_in_95_of_100_draws() -> None:
     truth = {s: expected(0, 0, d) + expected(s, s, d) - 2 * expected(0, s, d) for s in (near, far)}
     single = paired = 0
     for s in range(trials):
-        noise, y = normal(100, d, seed=2 * s), normal(100, d, seed=2 * s + 1)
+        noise, y = normal(60, d, seed=2 * s), normal(60, d, seed=2 * s + 1)
         found, difference = kid(noise + near, y), kid_difference(noise + near, noise + far, y)
         single += found.low <= truth[near] <= found.high
         paired += difference.low <= truth[near] - truth[far] <= difference.high

@@ -137,7 +137,7 @@ def _source(name: str, data: str, seed: int) -> Pictures:
 def _given(name: str, seed: int, images: int) -> tuple[Plan, dict[str, Any]]:
     """Plan and settings: the game's own, but for what the case changes."""
     factor = BATTERY["healthy"].get(name, {})
-    rate = RATE * {"rate_x30": 30, "rate_over_100": 0.01}.get(name, factor.get("rate", 1))
+    rate = RATE * {"rate_x300": 300, "rate_over_100": 0.01}.get(name, factor.get("rate", 1))
     plan = Plan(
         images=round(images * factor.get("images", 1)), batch=round(32 * factor.get("batch", 1)), seed=seed, score=0
     )
@@ -149,10 +149,10 @@ def _leave(game: Game) -> None:
 
 
 def _strong(game: Game) -> None:
-    """D plays eight times a round, at five times the rate, with no penalty."""
+    """D plays eight times a round, with no penalty, and G at a fifth of its rate."""
     turns = [replace(t, times=8) if t.players == "D" else t for t in game.turns() if t.every == 1]
     players = game.players()
-    players["D"] = replace(players["D"], rate=lambda clock: 5.0)
+    players["G"] = replace(players["G"], rate=lambda clock: 0.2)
     game.turns, game.players = lambda: turns, lambda: players  # type: ignore[method-assign]
 
 

@@ -71,11 +71,11 @@ def channels(record: Record) -> Finding | None:
 
 
 def rate_too_high(record: Record) -> Finding | None:
-    """Steps that are large against the weights."""
-    largest = max((record.recent(name) for name in _names(record, "step.")), default=0.0)
-    if not largest > 0.06 or not record.recent("coverage") < POOR:
+    """First steps that are large against the weights (later the weights have grown, and hide it)."""
+    first = max((np.nan_to_num(record.series(name)[:LOOKS]).max() for name in _names(record, "step.")), default=0.0)
+    if not first > 0.08 or not record.recent("coverage") < POOR:
         return None
-    says = f"Each step moves the weights by {100 * largest:.0f} % of their length; 0.1 to 3 % is usual."
+    says = f"The first steps moved the weights by {100 * first:.0f} % of their length; 0.1 to 3 % is usual."
     why = "Such steps jump over what they look for: the pictures change wildly and get no better."
     return _finding(record, "rate_too_high", "fault", says, why, _command(record, rate=0.1), *_names(record, "step."))
 
@@ -174,8 +174,8 @@ def class_missing(record: Record) -> Finding | None:
     rows = [look["classes"] for look in record.looks if "classes" in look]
     if len(rows) < LOOKS or len({len(row) for row in rows}) > 1:
         return None
-    shares = np.median(rows[-LOOKS:], 0)
-    if not shares.min() < 0.12 or not np.median(shares) > 0.3 or record.recent("coverage") < 0.2:
+    shares = np.mean(rows[-max(LOOKS, len(rows) // 4) :], 0)
+    if not shares.min() < 0.25 or not np.median(shares) > 0.5 or record.recent("coverage") < 0.2:
         return None
     says = f"One class is made {shares.min():.2f} times as often as it occurs; the usual one {np.median(shares):.2f}."
     why = "A part of the data is left out: scores of the whole hardly show it."
@@ -226,7 +226,7 @@ def divergence(record: Record) -> Finding | None:
 def oscillation(record: Record) -> Finding | None:
     """Pictures that move far from look to look, back and forth."""
     onward, moved = record.recent("onward", 0.5), record.recent("moved", 0.5)
-    if not (onward < -0.4 and moved > 0.35) or record.recent("coverage") > 0.6:
+    if not (onward < -0.65 and moved > 0.5) or record.recent("coverage") > 0.6:
         return None
     says = f"The pictures of one latent move by {100 * moved:.0f} % of the data's spread between looks, and come back."
     why = "The two players chase each other in circles."

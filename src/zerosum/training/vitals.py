@@ -39,6 +39,7 @@ class Vitals:
         self.known = torch.cat([thumbnails(batch.x) for batch in known if isinstance(batch, Images)])
         self.labels = _first_labels(known)
         self._before: list[Tensor] = []
+        self._looks = 0
 
     def data(self) -> Numbers:
         """What the pictures themselves show, once a run: how many there are, their levels, how many are twins."""
@@ -62,7 +63,7 @@ class Vitals:
             return found
         if isinstance(generator, Judges) and generator.judge is not None:
             found |= self._judged(generator, fake)
-        return found | _levels(fake, self.real) | self._variety(fake) | self._motion(fake)
+        return found | _levels(fake, self.real) | self._variety(fake) | self._classes(generator) | self._motion(fake)
 
     def _judged(self, generator: Judges, fake: Tensor) -> Numbers:
         """How the judge tells real from made, and pictures that it saw from such that it never saw."""
@@ -91,13 +92,16 @@ class Vitals:
         if self.heldout is not None:
             unseen = _nearest(thumbnails(self.heldout), self.known)
             found["relatives"] = (_nearest(made, self.known).median() / unseen.median().clamp(min=1e-9)).item()
-        return found | self._classes(made)
+        return found
 
-    def _classes(self, made: Tensor) -> Numbers:
-        """Each class's share among the made pictures, as its nearest thumbnails tell, over its share in the data; of
-        those classes that thumbnails can tell, by a trial on half of the data."""
+    def _classes(self, generator: Samples) -> Numbers:
+        """Each class's share among made pictures, new ones at each look, as their nearest thumbnails tell, over its
+        share in the data; of those classes that thumbnails can tell, by a trial on half of the data."""
         if self.labels is None:
             return {}
+        self._looks += 1
+        z = generator.latents(NUM, self.seed + 1000 * self._looks)
+        made = torch.cat([thumbnails(generator(part.to(generator.device)).float()) for part in z.split(BATCH)])
         num = int(self.labels.max()) + 1
         half = len(self.known) // 2
         told = _vote(self.known[half:], self.known[:half], self.labels[:half], num)
