@@ -21,11 +21,24 @@ class Stop:
     def ask(self, number: int, frame: object) -> None:
         """The handler of the signal."""
         if self.at_once:
-            raise Interrupted("Stopped before it began; nothing was lost. Run the same command again.")
+            self.asked = True
+            signal.alarm(1)  # Python drops what is raised amid an import or a destructor: ask again
+            self.refuse()
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
         os.write(2, b"\nfinishing the step, then saving; Ctrl-C again stops at once\n")
+
+    def begin(self) -> None:
+        """From here on there is something to save."""
+        signal.alarm(0)
+        if self.asked:
+            self.refuse()
+        self.at_once = False
+
+    def refuse(self) -> None:
+        """Ends a run that has not begun."""
+        raise Interrupted("Stopped before it began; nothing was lost. Run the same command again.")
 
 
 @contextlib.contextmanager
@@ -35,9 +48,10 @@ def heeded() -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
     try:
         yield stop
     finally:
+        signal.alarm(0)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -49,9 +49,9 @@ def train(
     """
     if not issubclass(source.holds, game.plays_on):
         raise Refusal(f"{game.name()} plays on {game.plays_on.called}; {source.name} holds {source.holds.called}.")
-    with joined() as team, run.locked() if team.leads else contextlib.nullcontext(), heeded() as stop:
+    with joined() as team, heeded() as stop, run.locked() if team.leads else contextlib.nullcontext():
         training = Training(game, source, run, plan, screen or Silent(), about, team)
-        stop.at_once = False  # from here on there is something to save
+        stop.begin()
         training.play(stop)
 
 
