@@ -1,4 +1,4 @@
-"""Scores a folder of pictures, made by any tool, against the real ones.
+"""Scores a folder of pictures, made by any tool, against the real ones: how good, and whether they are copies.
 
 python examples/02_score_a_folder.py MADE REAL
 """
@@ -8,8 +8,12 @@ import sys
 import numpy as np
 
 import zerosum as zs
+from zerosum.metrics.further import Further
 from zerosum.metrics.panel import Panel
 
 made, real = (zs.folder(path, resolution=64) for path in sys.argv[1:3])
-scores = Panel(real, n=500).score(made.pixels(np.arange(min(500, len(made)))))
-print(scores["verdict"]["text"])
+pixels = made.pixels(np.arange(min(500, len(made))))
+panel = Panel(real, n=500)
+print(panel.score(pixels)["verdict"]["text"])
+copies = Further(panel, pixels).score(["memorisation"])["memorisation"]
+print(copies.get("text") or copies["refused"])

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch.nn import functional as F
 
 from tests.metrics.made_up import Made, scenes
 from zerosum.core.batch import Tokens
@@ -135,6 +136,7 @@ def spread(value: float) -> dict[str, float]:
     [
         (0.02, 0.03, 0.6, 0.3, "Better than PCA-Gaussian"),
         (0.02, 0.03, 0.49, 0.3, "Better than PCA-Gaussian"),
+        (0.097, 0.098, 0.5, 0.98, "Not yet better"),
         (0.02, 0.03, 0.3, 1.561, "The judges disagree, and the worst one leads: it covers less"),
         (0.02, 0.03, 0.01, 46.8, "The judges disagree, and the worst one leads: it hardly covers"),
         (0.20, 0.30, 0.6, 3.0, "Not yet better"),
@@ -165,3 +167,19 @@ def test_the_floor_is_that_of_pictures_not_in_the_reference() -> None:
     """Held-out pictures of another kind have a floor far from 0: it is they that are looked at."""
     panel = Panel(Made(scenes(100), heldout=255 - scenes(100) // 4), n=100, judges=RANDOM)
     assert panel.known["kid_random"]["floor"].low > 0
+
+
+def test_more_harm_is_worse_to_both_opinions_that_need_no_weights(source: Made) -> None:
+    panel = Panel(source, n=200, judges=RANDOM)
+    x = from_uint8(scenes(200, seed=1))
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    blurred, twice = (F.avg_pool2d(x, size, 1, size // 2, count_include_pad=False) for size in (3, 7))
+    for harmed in ([x, blurred, twice], [x, x + 0.1 * noise, x + 0.3 * noise]):
+        values = [panel.score([y])["kid_random"]["value"] for y in harmed]
+        assert values == sorted(values)
+        assert values[2] > 5 * abs(values[0])
+    light = (x.mean((1, 2, 3)) > 0).nonzero().flatten()
+    fewer = [x, x[light.repeat(4)[:200]], x[light[:4].repeat(50)]]
+    shares = [panel.score([y])["coverage"]["value"] for y in fewer]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[1] < 0.8 * shares[0]

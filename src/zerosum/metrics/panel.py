@@ -133,24 +133,26 @@ def verdict(
 
     The worst leads: two networks are not fooled by the same pictures, nor is coverage by a few good ones, so what one
     alone praises is not to be trusted. Each KID counts as a ratio to PCA-Gaussian's; where that is lost in its noise
-    (the data are a Gaussian), its interval's half stands for it, as nothing smaller can be told from zero. Coverage
-    counts where it falls short of PCA-Gaussian's by more than two standard errors, or of a tenth of the ceiling.
+    (the data are a Gaussian), its interval's half stands for it, as nothing smaller can be told from zero. Better is
+    what is so by its whole interval. Coverage counts where it falls short of PCA-Gaussian's by more than two standard
+    errors, or of a tenth of the ceiling.
     """
-    ratios = {name: kids[name].value / _bar(known[name]["pca_gaussian"]) for name in kids}
+    bars = {name: _bar(known[name]["pca_gaussian"]) for name in kids}
+    ratios = {name: kids[name].value / bars[name] for name in kids}
+    beats = {name: kids[name].high < bars[name] for name in kids}
     if spread["value"] < _least(n, spread):
-        ratios["coverage"] = _least(n, spread) / max(spread["value"], 0.5 / n)
+        ratios["coverage"], beats["coverage"] = _least(n, spread) / max(spread["value"], 0.5 / n), False
     worst, best = (pick(ratios, key=lambda name: ratios[name]) for pick in (max, min))
     told = {name: f"to {CALLED[name]} KID is {ratios[name]:.2f} times PCA-Gaussian's" for name in kids}
     told["coverage"] = _spread(n, spread)
-    if spread["value"] >= 0.9 * spread["ceiling"] and all(
-        k.low <= known[name]["floor"].high for name, k in kids.items()
-    ):
+    as_real = all(found.low <= known[name]["floor"].high for name, found in kids.items())
+    if as_real and spread["value"] >= 0.9 * spread["ceiling"]:
         text = f"As good as real pictures that it never saw, as far as {n} pictures can tell."
-    elif ratios[best] < 1 <= ratios[worst]:
+    elif any(beats.values()) and not all(beats.values()):
         others = [told[best], told["coverage"]] if worst != "coverage" else [told[name] for name in kids]
         text = f"The judges disagree, and the worst one leads: {told[worst]}; but {', '.join(others)}."
     else:
-        better = "Better than PCA-Gaussian" if ratios[worst] < 1 else "Not yet better than PCA-Gaussian"
+        better = "Better than PCA-Gaussian" if all(beats.values()) else "Not yet better than PCA-Gaussian"
         leader = max(kids, key=lambda name: ratios[name])
         text = f"{better}: {told[leader]}; {told['coverage']}."
     return {"ratio": ratios[worst], "text": text}
