@@ -133,9 +133,10 @@ def _refuse_a_run(data: Path) -> None:
                 raise Refusal(f"{data} holds runs, such as {run.path}: their charts would become pictures to learn "
                               "from. Name a folder that holds your own pictures alone.")  # fmt: skip
             its = (info.get("opened") or {}).get("data") or (info.get("data") or {}).get("name", "?")
-            on = f"it is finished; `zerosum sample {data}` draws" if info.get("finished") else (
-                f"to go on, run the same command again: {info.get('command', 'zs.train(...)')}")  # fmt: skip
-            raise Refusal(f"{data} is a run's folder; its data was {its}. Train on that; or {on}.")
+            on = f"To go on, run the same command again: {info.get('command', 'zs.train(...)')}"
+            if info.get("finished"):
+                on = f"It is finished; `zerosum sample {data}` draws."
+            raise Refusal(f"{data} is a run's folder; its data was {its}: train on that. {on}")
 
 
 def _refuse_a_place_within(data: Path, option: str, place: Path) -> None:

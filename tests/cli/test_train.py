@@ -158,7 +158,7 @@ def test_a_run_is_no_data(trained: Path, photos: Path, capsys: pytest.CaptureFix
     assert cli.main(["train", "dcgan", str(trained), *SMALL]) == 1
     said = capsys.readouterr().err
     assert f"its data was {photos}" in said
-    assert "it is finished" in said
+    assert "It is finished" in said
     assert cli.main(["train", "dcgan", str(trained.parent), *SMALL]) == 1
     assert f"holds runs, such as {trained}" in capsys.readouterr().err
 
