@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,6 +15,7 @@ from zerosum.core.plan import check_seed
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
     from zerosum.core.batch import DataShape, Source
     from zerosum.core.generator import Generator
@@ -78,6 +79,7 @@ def main(argv: list[str]) -> None:
 def evaluate(options: Options) -> dict:
     """The scores, as `metrics.panel.Panel.score` gives them, and a key more for each further one, "versus" too."""
     from zerosum.metrics.further import Further
+    from zerosum.metrics.gallery import unwatched
     from zerosum.metrics.panel import Panel
     from zerosum.metrics.versus import versus
 
@@ -88,12 +90,13 @@ def evaluate(options: Options) -> dict:
     other = _maker(options.versus, options.device) if options.versus is not None else None
     source = _data(options, maker)
     n = _num(options, source)
-    pixels = _pictures(maker, source, n, options.seed)
-    theirs = _pictures(other, source, n, options.seed) if other is not None else None
+    pixels = _pictures(maker, source, n, options)
+    theirs = _pictures(other, source, n, options) if other is not None else None
     if theirs is not None and len(theirs) != len(pixels):
         fewer = min(len(theirs), len(pixels))
         raise Refusal(f"{len(pixels)} pictures versus {len(theirs)}: wanted equally many. Add --n {fewer}.")
-    panel = Panel(source, n, options.seed, options.device, options.judges)
+    watch = unwatched if options.json else _barred
+    panel = Panel(source, n, options.seed, options.device, options.judges, watch)
     made = panel.gallery(pixels)
     scores = panel.judge(made)
     further = Further(panel, pixels, made)
@@ -240,14 +243,24 @@ def _data(options: Options, maker: Generator | Path) -> Source:
     return open_data(name, (sides[0], sides[-1]), progress=not options.json, **look)
 
 
-def _pictures(maker: Generator | Path, source: Source, n: int, seed: int) -> np.ndarray:
+def _barred(batches: Iterable[Tensor], what: str, num: int) -> Iterator[Tensor]:
+    """The batches, with a bar on the screen."""
+    from zerosum.data.pictures import progress_bar
+
+    with progress_bar(f"looking at {what}", num) as advance:
+        for x in batches:
+            yield x
+            advance(len(x))
+
+
+def _pictures(maker: Generator | Path, source: Source, n: int, options: Options) -> np.ndarray:
     """n made pictures (all of a folder that has fewer), uint8 [n, H, W, C], of the source's size."""
     import numpy as np
 
     if isinstance(maker, Path):
-        return _read(maker, source, n, seed)
+        return _read(maker, source, n, options)
     _same_shape(maker.header.shape, source)
-    return np.concatenate(list(_sampled(maker, n, seed)))
+    return np.concatenate(list(_sampled(maker, n, options)))
 
 
 def _same_shape(shape: DataShape, source: Source) -> None:
@@ -256,32 +269,34 @@ def _same_shape(shape: DataShape, source: Source) -> None:
         raise Refusal(f"the generator makes {shape}, {source.name} holds {source.shape}: these cannot be compared.")
 
 
-def _sampled(generator: Generator, n: int, seed: int) -> Iterator[np.ndarray]:
+def _sampled(generator: Generator, n: int, options: Options) -> Iterator[np.ndarray]:
     """n made pictures in batches. Raises Refusal if it does not sample."""
     import torch
 
     from zerosum.core.generator import Samples
     from zerosum.core.pictures import to_uint8
+    from zerosum.data.pictures import progress_bar
 
     made: Any = generator
     if not isinstance(made, Samples):
         raise Refusal(f"{generator.header.game} makes nothing from noise alone. Evaluate a folder of what it made.")
-    for z in made.latents(n, seed).split(BATCH):
-        with torch.inference_mode():
+    with progress_bar("making pictures", n, shown=not options.json) as advance, torch.inference_mode():
+        for z in made.latents(n, options.seed).split(BATCH):
             yield to_uint8(made(z.to(generator.device)))
+            advance(len(z))
 
 
-def _read(path: Path, source: Source, n: int, seed: int) -> np.ndarray:
+def _read(path: Path, source: Source, n: int, options: Options) -> np.ndarray:
     """n pictures of a folder in random order (all, if it has fewer), uint8 [n, H, W, C], at the source's size."""
     import numpy as np
 
     from zerosum.data.folder import folder
 
     shape = source.shape
-    pictures = folder(path, (shape.height, shape.width), channels=shape.channels)
+    pictures = folder(path, (shape.height, shape.width), channels=shape.channels, progress=not options.json)
     heldout = pictures.heldout()  # a made set has no use for held-out pictures: all are judged
     total = len(pictures) + (len(heldout) if heldout is not None else 0)
-    chosen = np.random.default_rng(seed).choice(total, min(n, total), replace=False)
+    chosen = np.random.default_rng(options.seed).choice(total, min(n, total), replace=False)
     pixels = np.empty((len(chosen), shape.height, shape.width, shape.channels), np.uint8)
     first = chosen < len(pictures)
     pixels[first] = pictures.pixels(chosen[first])

@@ -101,8 +101,8 @@ class Further:
                 "training pictures cannot be told without some that were not trained on. Add pictures (a tenth is "
                 "held back from 100 on)."
             )
-        train = drawn(panel.source, TRAIN, panel.seed)
-        unseen = drawn(panel.heldout, TRAIN, panel.seed)
+        train = drawn(panel.source, TRAIN, panel.seed, panel.watch)
+        unseen = drawn(panel.heldout, TRAIN, panel.seed, panel.watch)
         judges: dict[str, Eyes] = {"thumbnails": panel.thumbnails, "efficientnet": self._semantic()}
         found = {}
         for name, eyes in judges.items():

@@ -17,6 +17,8 @@ from zerosum.core.files import cache_dir, digest, save_tensors
 from zerosum.core.pictures import from_uint8, to_uint8
 
 BATCH = 256
+Watch = Callable[[Iterable[Tensor], str, int], Iterable[Tensor]]
+"""Passes batches on while they are looked at; told what they are and how many pictures, for a bar on the screen."""
 FORMAT = 2  # of the cached features; a change of what is in them or of how they come about raises it
 
 
@@ -83,7 +85,12 @@ def chosen(source: Source, n: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).choice(len(source), min(n, len(source)), replace=False)
 
 
-def drawn(source: Source, n: int, seed: int) -> Gallery:
+def unwatched(batches: Iterable[Tensor], what: str, num: int) -> Iterable[Tensor]:
+    """Shows nothing."""
+    return batches
+
+
+def drawn(source: Source, n: int, seed: int, watch: Watch = unwatched) -> Gallery:
     """The source's pictures that `chosen` names."""
     indices = chosen(source, n, seed)
 
@@ -91,7 +98,7 @@ def drawn(source: Source, n: int, seed: int) -> Gallery:
         for start in range(0, len(indices), BATCH):
             yield source.batch(indices[start : start + BATCH]).x  # type: ignore[attr-defined]
 
-    return Gallery(batches, [source.fingerprint, len(indices), seed])
+    return Gallery(lambda: watch(batches(), "real pictures", len(indices)), [source.fingerprint, len(indices), seed])
 
 
 def quantised(pictures: np.ndarray | Iterable[Tensor], source: Source) -> Iterator[Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Literal
 
@@ -18,7 +18,7 @@ from zerosum.features import efficientnet
 from zerosum.features.random_conv import RandomConv
 from zerosum.metrics import pca_gaussian
 from zerosum.metrics.coverage import Thumbnails, ceiling, coverage
-from zerosum.metrics.gallery import BATCH, Eyes, Gallery, cache_file, drawn, quantised
+from zerosum.metrics.gallery import BATCH, Eyes, Gallery, Watch, cache_file, drawn, quantised, unwatched
 from zerosum.metrics.kid import SMALLEST, Kid, enough, kid
 
 Judge = Literal["efficientnet", "random"]
@@ -36,18 +36,24 @@ class Panel:
     bar is PCA-Gaussian, fitted to the training pictures. What is seen of these is cached by the data's fingerprint,
     the weights, the preprocessing, n and seed, so that the second start takes no time.
 
-    `judges` without "efficientnet" needs no weights; the scores then have no "kid".
+    `judges` without "efficientnet" needs no weights; the scores then have no "kid". `watch` sees what is looked at.
     Raises Refusal if the source holds no pictures or fewer than 50, and if the weights cannot be had.
     """
 
     def __init__(
-        self, source: Source, n: int = 1000, seed: int = 0, device: str = "cpu", judges: Sequence[Judge] = JUDGES
+        self,
+        source: Source,
+        n: int = 1000,
+        seed: int = 0,
+        device: str = "cpu",
+        judges: Sequence[Judge] = JUDGES,
+        watch: Watch = unwatched,
     ):
         if not issubclass(source.holds, Images):
             raise Refusal(f"the judges look at pictures; {source.name} holds {source.holds.called}.")
         self.n = min(n, len(source))
         enough(self.n, f"{source.name} ({len(source)} pictures)" if n > len(source) else source.name)
-        self.source, self.seed, self.device = source, seed, device
+        self.source, self.seed, self.device, self.watch = source, seed, device, watch
         for judge in judges:
             if judge not in SCORE_OF:
                 raise Refusal(f"no judge '{judge}'{nearest(judge, SCORE_OF)}")
@@ -55,8 +61,8 @@ class Panel:
         self.thumbnails = Thumbnails()
         heldout = source.heldout()
         self.heldout = heldout if heldout is not None and len(heldout) >= SMALLEST else None
-        self.real = drawn(source, self.n, seed)
-        self.unseen = drawn(self.heldout, self.n, seed) if self.heldout is not None else None
+        self.real = drawn(source, self.n, seed, watch)
+        self.unseen = drawn(self.heldout, self.n, seed, watch) if self.heldout is not None else None
         self.baseline = Gallery(self._gaussian, ["pca-gaussian", source.fingerprint, self.n, seed])
         for gallery in (self.real, self.baseline, *([self.unseen] if self.unseen is not None else [])):
             gallery.show(*self.judges.values(), self.thumbnails)
@@ -74,7 +80,8 @@ class Panel:
 
         Raises Refusal, when they are looked at, for pictures of another shape than the data's.
         """
-        return Gallery(lambda: quantised(pictures, self.source))
+        num = len(pictures) if isinstance(pictures, np.ndarray) else 0
+        return Gallery(lambda: self.watch(quantised(pictures, self.source), "made pictures", num))
 
     def score(self, pictures: np.ndarray | Iterable[Tensor]) -> dict:
         """Scores of made pictures, uint8 [m, H, W, C] or batches float [b, C, H, W] in [-1, 1], as plain values:
@@ -121,9 +128,9 @@ class Panel:
             save_json(kept, {name: asdict(value) for name, value in found.items()})
             return found
 
-    def _gaussian(self) -> Iterator[Tensor]:
+    def _gaussian(self) -> Iterable[Tensor]:
         made = pca_gaussian.fit(self.source, seed=self.seed).images(self.n, self.seed)
-        return quantised(made.split(BATCH), self.source)
+        return self.watch(quantised(made.split(BATCH), self.source), "PCA-Gaussian's", self.n)
 
 
 def verdict(
