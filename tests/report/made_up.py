@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum.core.batch import DataShape
+from zerosum.core.files import save_json
 from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.pictures import grid, save_png
 from zerosum.core.run import Run
@@ -63,6 +64,22 @@ def _fill(run: Run, channels: int) -> None:
         run.append("times.jsonl", {"images": 64 * i, "seconds": 6.0 * i, "rate": 10.7})
     for images, value in ((1280, 0.2), (2560, 0.03)):
         run.append("metrics.jsonl", {"images": images, "snapshot": "", "n": 500, **made_up_scores(value)})
+        save_json(run.path / "diagnosis.json", made_up_diagnosis(images))
+
+
+def made_up_diagnosis(images: int) -> dict[str, Any]:
+    """What `training.monitor.diagnosis` gives for a run that has collapsed."""
+    evidence = {"images": [0.0, 100.0, 200.0], "spread": [0.9, 0.5, 0.02], "twins": [0.0, float("nan"), 1.0]}
+    finding = {
+        "kind": "mode_collapse",
+        "severity": "fault",
+        "since": 100,
+        "says": "Made pictures differ from each other by 2 % of what real ones do.",
+        "why": "The generator makes a few pictures and nothing else.",
+        "remedy": "zerosum train photos --gamma 10",
+        "evidence": evidence,
+    }
+    return {"images": images, "findings": [finding], "balance": 0.83, "outlook": {"text": "Worth going on."}}
 
 
 def made_up_scores(value: float) -> dict[str, Any]:

@@ -188,3 +188,11 @@ def test_an_unfinished_run_goes_on_by_the_same_command(tmp_path: Path) -> None:
     commands = [command for _, command in page.next_commands(run)]
     assert commands[0] == run.info["command"]
     assert all(f"'{run.path}'" in command for command in commands[1:])
+
+
+def test_the_report_tells_of_the_runs_health(tmp_path: Path) -> None:
+    html = page.write_report(made_up_run(tmp_path / "run")).read_text(encoding="utf-8")
+    assert "mode collapse" in html
+    assert "--gamma 10" in html
+    assert html.count("<polyline points=") == 2
+    assert "83 % of pairs" in html

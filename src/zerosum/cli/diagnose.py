@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -10,7 +10,7 @@ import tyro
 from zerosum.cli._common import parse, show
 
 if TYPE_CHECKING:
-    from zerosum.training.monitor import Finding, Record
+    from zerosum.training.monitor import Record
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 GAUGE = 20  # characters
@@ -30,37 +30,32 @@ def main(argv: list[str]) -> None:
     """`zerosum diagnose RUN`."""
     options = parse(Options, argv, "diagnose", __doc__ or "")
     from zerosum.core.run import Run
-    from zerosum.training.monitor import Record, diagnose
-    from zerosum.training.patience import outlook
+    from zerosum.training.monitor import Record, diagnosis
 
     record = Record.of(Run.open(options.run))
-    findings, expected = diagnose(record), outlook(record.metrics)
-    balance = record.recent("judge") if record.looks else None
-    plain = {"findings": [asdict(f) for f in findings], "balance": balance, "outlook": asdict(expected)}
-    show(plain, options.json, text(record, findings, expected.text))
+    found = diagnosis(record)
+    show(found, options.json, text(record, found))
 
 
-def text(record: Record, findings: list[Finding], expected: str) -> str:
-    """What is printed: the run, its findings from the gravest on, the balance of the players, and the outlook."""
+def text(record: Record, found: dict[str, Any]) -> str:
+    """What is printed: the run, its findings, the balance of the players, and the outlook."""
     info = record.info
     head = f"{info['game']} on {info['data']['name']}, {record.images:,} of {info['total']:,} images"
     if not record.looks:
-        return (
-            f"{head}\n\nNobody has looked at it yet: train further, or with more images (a look each 500 at the least)."
-        )
-    accused = [finding for finding in findings if finding.severity != "note"]
-    parts = [head, *([] if accused else [_well(record)]), *(_told(finding) for finding in findings)]
-    return "\n\n".join([*parts, _balance(record), f"Outlook  {expected}"])
+        return f"{head}\n\nNobody has looked at it yet: there is a look each 500 images at the least. Train further."
+    accused = [finding for finding in found["findings"] if finding["severity"] != "note"]
+    parts = [head, *([] if accused else [_well(record)]), *map(_told, found["findings"])]
+    return "\n\n".join([*parts, _balance(found["balance"]), f"Outlook  {found['outlook']['text']}"])
 
 
-def _told(finding: Finding) -> str:
+def _told(finding: dict[str, Any]) -> str:
     lines = [
-        f"{finding.severity.upper()}: {finding.kind.replace('_', ' ')}, since {finding.since:,} images",
-        f"  {finding.says}",
-        f"  Why  {finding.why}",
-        f"  Do   {finding.remedy}",
+        f"{finding['kind'].replace('_', ' ').upper()} ({finding['severity']}), since {finding['since']:,} images",
+        f"  {finding['says']}",
+        f"  Why  {finding['why']}",
+        f"  Do   {finding['remedy']}",
     ]
-    curves = [(name, values) for name, values in finding.evidence.items() if name != "images"]
+    curves = [(name, values) for name, values in finding["evidence"].items() if name != "images"]
     return "\n".join([*lines, *(f"  {name:<13}{sparkline(values)}" for name, values in curves)])
 
 
@@ -74,10 +69,9 @@ def _well(record: Record) -> str:
     )
 
 
-def _balance(record: Record) -> str:
+def _balance(share: float | None) -> str:
     """The discriminator's successes as a gauge: at 50 % it can tell nothing, at 100 % it is never wrong."""
-    share = record.recent("judge")
-    if not 0 <= share <= 1:
+    if share is None:
         return "Balance  this run keeps no judge"
     mark = round(min(1.0, max(0.0, 2 * share - 1)) * (GAUGE - 1))
     gauge = "".join("●" if i == mark else "─" for i in range(GAUGE))

@@ -125,6 +125,10 @@ class Generator(nn.Module):
         self.header = header
         self.judge = judge
 
+    def __repr__(self) -> str:
+        num = sum(parameter.numel() for parameter in self.parameters())
+        return f"<{self.header.game}, {self.header.shape}, {self.header.images:,} images seen, {num:,} parameters>"
+
     @property
     def device(self) -> torch.device:
         """Where its parameters are."""

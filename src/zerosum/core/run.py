@@ -25,8 +25,9 @@ class Run:
     """A run's folder, `runs/00012-wgan_gp-photos/`:
 
     `run.json` (game, config, data, plan, versions), `log.jsonl` (a line each few steps; no clock times, so that a
-    resumed run writes the same), `times.jsonl`, `metrics.jsonl`, `vitals.jsonl` and `findings.jsonl` (its
-    health in numbers, and what they mean), `reals.png`, `fakes-NNNNNNNNN.png`, `snapshot-NNNNNNNNN.safetensors`, `best.safetensors`, `state/` (what exact resume needs) and, made from these,
+    resumed run writes the same), `times.jsonl`, `metrics.jsonl`, `vitals.jsonl`, `findings.jsonl` and `diagnosis.json`
+    (its health in numbers, what came up, what it comes to now), `reals.png`, `fakes-NNNNNNNNN.png`,
+    `snapshot-NNNNNNNNN.safetensors`, `best.safetensors`, `state/` (what exact resume needs) and, made from these,
     `evolution.png`, `training.mp4`, `losses.png`, `report.html`. NNNNNNNNN counts the images drawn.
     """
 
@@ -43,7 +44,7 @@ class Run:
         if not run.path.is_dir():
             raise Refusal(f"{path}: no such folder. Wanted a run's folder, such as runs/00000-dcgan-photos.")
         if not (run.path / "run.json").is_file():
-            raise Refusal(f"{path}: not a run's folder (it holds no run.json). `ls runs` shows them.")
+            raise Refusal(f"{path}: not a run's folder (it holds no run.json). `zerosum runs` lists them.")
         return run
 
     @classmethod
@@ -128,8 +129,15 @@ class Run:
         return self.lines("times.jsonl")
 
     def findings(self) -> list[dict[str, Any]]:
-        """`findings.jsonl`: {"images" when it began, and the fields of `training.monitor.Finding`}, as they came up."""
+        """`findings.jsonl`: {"images" when found, and the fields of `training.monitor.Finding`}, as they came up."""
         return self.lines("findings.jsonl")
+
+    def diagnosis(self) -> dict[str, Any]:
+        """`diagnosis.json`: what `training.monitor.diagnosis` made of the last look; empty before the first."""
+        try:
+            return json.loads((self.path / "diagnosis.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
 
     def lines(self, file: str) -> list[dict[str, Any]]:
         """The complete lines of one of the run's logs; none where it is not there."""

@@ -147,6 +147,7 @@ def _contents(run: Run, info: dict[str, Any]) -> dict[str, Any]:
         "samples_images": None if images is None else film.count(images),
         "reals": _picture_file(run.path / "reals.png"),
         "scores": scores(scored),
+        "health": _health(run.diagnosis()),
         "scored_images": film.count(scored["images"]) if scored else "",
         "num_scored": scored.get("n"),
         "evolution": _evolution(run),
@@ -160,6 +161,36 @@ def _contents(run: Run, info: dict[str, Any]) -> dict[str, Any]:
         "settings": _settings(info),
         "commands": next_commands(run),
     }
+
+
+def _health(found: dict[str, Any]) -> dict[str, Any]:
+    """The findings with their curves as points of an SVG of 100 x 24, the balance in %, the outlook."""
+    told = [
+        {
+            **finding,
+            "kind": finding["kind"].replace("_", " "),
+            "since": film.count(finding["since"]),
+            "curves": [(n, _points(v)) for n, v in finding["evidence"].items() if n != "images" and _points(v)],
+        }
+        for finding in found.get("findings", [])
+    ]
+    balance = found.get("balance")
+    return {
+        "looked": bool(found),
+        "findings": told,
+        "balance": None if balance is None else round(100 * balance),
+        "outlook": found.get("outlook", {}).get("text", ""),
+    }
+
+
+def _points(values: list[float]) -> str:
+    """The polyline of a curve; what is not a number is passed over."""
+    known = [(i, value) for i, value in enumerate(values) if math.isfinite(value)]
+    if len(known) < 2:
+        return ""
+    low, high = min(v for _, v in known), max(v for _, v in known)
+    scale = 20 / (high - low) if high > low else 0
+    return " ".join(f"{100 * i / (len(values) - 1):.1f},{22 - (v - low) * scale:.1f}" for i, v in known)
 
 
 def _headline(run: Run, info: dict[str, Any]) -> dict[str, Any]:

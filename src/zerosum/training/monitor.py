@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from zerosum.core.files import save_json
 from zerosum.core.run import Run
+from zerosum.training.patience import outlook
 
 Severity = Literal["fault", "warning", "note"]
 
@@ -85,17 +88,25 @@ def diagnose(record: Record) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.severity == "note")
 
 
-class Monitor:
-    """Watches a run: says each finding once, when it first holds, and keeps it in findings.jsonl."""
+def diagnosis(record: Record) -> dict[str, Any]:
+    """`diagnosis.json`: {"images", "findings" as `Finding`s' fields, "balance": the probability that the judge ranks a
+    real picture above a made one (None without a judge), "outlook": `patience.Outlook`'s fields}."""
+    balance = record.recent("judge") if record.looks else math.nan
+    return {
+        "images": record.images,
+        "findings": [asdict(finding) for finding in diagnose(record)],
+        "balance": balance if math.isfinite(balance) else None,
+        "outlook": asdict(outlook(record.metrics)),
+    }
 
-    def __init__(self, run: Run):
-        self.run = run
-        self.known = {line["kind"] for line in run.lines("findings.jsonl")}
 
-    def look(self) -> list[Finding]:
-        """What is new since the last look."""
-        new = [finding for finding in diagnose(Record.of(self.run)) if finding.kind not in self.known]
-        for finding in new:
-            self.known.add(finding.kind)
-            self.run.append("findings.jsonl", {"images": finding.since, **asdict(finding)})
-        return new
+def watch(run: Run) -> list[dict[str, Any]]:
+    """Judges the run as it stands, writes diagnosis.json, and returns the findings that come up for the first time;
+    they are kept in findings.jsonl."""
+    now = diagnosis(Record.of(run))
+    save_json(run.path / "diagnosis.json", now)
+    known = {line["kind"] for line in run.findings()}
+    new = [finding for finding in now["findings"] if finding["kind"] not in known]
+    for finding in new:
+        run.append("findings.jsonl", {"images": now["images"], **finding})
+    return new

@@ -27,7 +27,7 @@ class Outlook:
 
     state: Literal["done", "stuck", "going", "early"]
     chosen: str | None
-    gain: float
+    gain: float | None
     text: str
 
 
@@ -68,7 +68,7 @@ def outlook(lines: Sequence[dict[str, Any]]) -> Outlook:
     kept = chosen(scored)
     if kept is None or len(scored) < FEWEST:
         name = kept["snapshot"] if kept else None
-        return Outlook("early", name, math.nan, "Too early to say whether more is to be expected.")
+        return Outlook("early", name, None, "Too early to say whether more is to be expected.")
     gain, over = _gain(scored), scored[-1]["images"] >= BEYOND * kept["images"]
     if not over or (gain > WORTH and score(scored[-1]) <= score(kept)):
         text = f"Worth going on: as many images again would bring the score down by about {100 * max(gain, 0):.0f} %."

@@ -25,7 +25,7 @@ from zerosum.metrics.panel import JUDGES, Panel
 from zerosum.training.average import Average
 from zerosum.training.distributed import Team, joined
 from zerosum.training.match import Match
-from zerosum.training.monitor import Monitor
+from zerosum.training.monitor import watch
 from zerosum.training.patience import candidates, chosen
 from zerosum.training.recipe import complete, recipe_of
 from zerosum.training.screen import Screen, Silent
@@ -188,9 +188,9 @@ class Training:
         self.run.append(
             "vitals.jsonl", {"images": self.match.clock.images, **numbers, **self.match.effort.take(), **state}
         )
-        for finding in Monitor(self.run).look():
-            if finding.severity != "note":
-                self.screen.say(f"{finding.kind.replace('_', ' ')}: {finding.says} {finding.remedy}")
+        for finding in watch(self.run):
+            if finding["severity"] != "note":
+                self.screen.say(f"{finding['kind'].replace('_', ' ')}: {finding['says']} {finding['remedy']}")
 
     def _draw_reals(self) -> None:
         count = min(FACES, len(self.source))

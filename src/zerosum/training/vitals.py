@@ -94,11 +94,12 @@ class Vitals:
             found["relatives"] = (_nearest(made, self.known).median() / unseen.median().clamp(min=1e-9)).item()
         return found
 
-    def _classes(self, generator: Samples) -> Numbers:
+    def _classes(self, generator: Generator) -> Numbers:
         """Each class's share among made pictures, new ones at each look, as their nearest thumbnails tell, over its
         share in the data; of those classes that thumbnails can tell, by a trial on half of the data."""
         if self.labels is None:
             return {}
+        assert isinstance(generator, Samples)
         self._looks += 1
         z = generator.latents(NUM, self.seed + 1000 * self._looks)
         made = torch.cat([thumbnails(generator(part.to(generator.device)).float()) for part in z.split(BATCH)])
