@@ -99,7 +99,7 @@ def play(case: Case, folder: Path, images: int = IMAGES) -> dict:
     source = _source(name, data, seed)
     plan, settings = _given(name, seed, images)
     game = api.build(game_name, source, settings, seed)
-    SABOTAGES.get(name, _leave)(game)
+    SABOTAGES.get(name, _leave)(game, source)
     run = Run(folder / "-".join(map(str, case)))
     begin = time.monotonic()
     try:
@@ -144,11 +144,11 @@ def _given(name: str, seed: int, images: int) -> tuple[Plan, dict[str, Any]]:
     return plan, {"width": round(WIDTH * factor.get("width", 1)), "z": Z, "rate": rate}
 
 
-def _leave(game: Game) -> None:
+def _leave(game: Game, source: Pictures) -> None:
     """A run that nothing is done to."""
 
 
-def _strong(game: Game) -> None:
+def _strong(game: Game, source: Pictures) -> None:
     """D plays eight times a round, with no penalty, and G at a fifth of its rate."""
     turns = [replace(t, times=8) if t.players == "D" else t for t in game.turns() if t.every == 1]
     players = game.players()
@@ -156,29 +156,32 @@ def _strong(game: Game) -> None:
     game.turns, game.players = lambda: turns, lambda: players  # type: ignore[method-assign]
 
 
-def _frozen(game: Game) -> None:
+def _frozen(game: Game, source: Pictures) -> None:
     """D has no turn; the first turn left draws."""
     turns = [replace(turn, draws=True) for turn in game.turns() if turn.players != "D"]
     game.turns = lambda: turns  # type: ignore[method-assign]
 
 
-def _constant(game: Game) -> None:
+def _constant(game: Game, source: Pictures) -> None:
     """G sees one latent, whatever it is given."""
     game.G = nn.Sequential(_First(), game.G)  # type: ignore[arg-type]
 
 
-def _sigmoid(game: Game) -> None:
+def _sigmoid(game: Game, source: Pictures) -> None:
     """G spans [0, 1]."""
     game.G = nn.Sequential(game.G, _Halved())  # type: ignore[arg-type]
 
 
-def _dropped(game: Game) -> None:
+def _dropped(game: Game, source: Pictures) -> None:
     """The discriminator never sees the class that is commonest."""
-    turns = [replace(turn, loss=_without(turn)) for turn in game.turns()]
+    labels = source.labels(np.arange(len(source)))
+    assert labels is not None
+    commonest = int(np.bincount(labels[:, 0]).argmax())
+    turns = [replace(turn, loss=_without(turn, commonest)) for turn in game.turns()]
     game.turns = lambda: turns  # type: ignore[method-assign]
 
 
-def _without(turn: Turn, code: int = 0) -> Callable[[Images, Clock], Moves | None]:
+def _without(turn: Turn, code: int) -> Callable[[Images, Clock], Moves | None]:
     def loss(batch: Images, clock: Clock) -> Moves | None:
         assert batch.y is not None
         kept = batch.y[:, 0] != code
@@ -187,7 +190,7 @@ def _without(turn: Turn, code: int = 0) -> Callable[[Images, Clock], Moves | Non
     return loss
 
 
-def _swapped(game: Game) -> None:
+def _swapped(game: Game, source: Pictures) -> None:
     """What leaves the generator has blue first; in play it has not."""
     whole = game.generator
 
@@ -199,7 +202,7 @@ def _swapped(game: Game) -> None:
     game.generator = generator  # type: ignore[method-assign]
 
 
-def _overflow(game: Game) -> None:
+def _overflow(game: Game, source: Pictures) -> None:
     """One loss in ten is beyond all numbers."""
     turns = [replace(turn, loss=_at_times(turn)) for turn in game.turns()]
     game.turns = lambda: turns  # type: ignore[method-assign]
@@ -215,7 +218,7 @@ def _at_times(turn: Turn) -> Callable[[Images, Clock], Moves | None]:
     return loss
 
 
-SABOTAGES: dict[str, Callable[[Game], None]] = {
+SABOTAGES: dict[str, Callable[[Game, Pictures], None]] = {
     "strong_discriminator": _strong,
     "frozen_discriminator": _frozen,
     "constant_latents": _constant,
