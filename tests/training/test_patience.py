@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from zerosum.training.patience import chosen, error, outlook, score
+from tests.conftest import Blobs
+from zerosum import api
+from zerosum.core.plan import Plan
+from zerosum.core.run import Run
+from zerosum.training import trainer
+from zerosum.training.patience import Outlook, chosen, error, outlook, score
 
 
 def line(images: int, ratio: float, half: float = 0.05) -> dict:
@@ -54,3 +61,14 @@ def test_a_flat_curve_is_over(level: float, state: str) -> None:
 def test_few_scores_say_nothing() -> None:
     assert outlook(curve([2.0, 1.0])).state == "early"
     assert outlook([]).chosen is None
+
+
+def test_with_stop_the_run_ends_when_nothing_more_is_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = iter(["early", "going", "done"])
+    monkeypatch.setattr(trainer, "outlook", lambda lines: Outlook(next(states), None, 0.0, "Done: nothing better."))
+    source, run = Blobs(20), Run(tmp_path / "run")
+    plan = Plan(images=400, batch=4, save=40, score=0, stop=True)
+    trainer.train(api.build("dcgan", source, {"width": 2, "z": 4}, seed=0), source, run, plan)
+    assert run.is_finished
+    assert run.log()[-1]["images"] == 120
+    assert run.snapshots[-1].name == "snapshot-000000120.safetensors"

@@ -65,6 +65,8 @@ class Plan:
     """Pictures that the judges see at each save; 0 for no judging while it trains."""
     keep: Annotated[int | None, _open("N", "4")] = None
     """Snapshots to keep beside the best."""
+    stop: bool = False
+    """Stop as soon as no more progress is to be expected; the minutes or images are then the most."""
 
     def __post_init__(self) -> None:
         """Messages name `minutes=-3`, which fits the command line's --minutes as well as Python."""

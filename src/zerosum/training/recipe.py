@@ -30,6 +30,6 @@ def complete(game: Game, plan: Plan, team: Team | None = None) -> Plan:
 def recipe_of(game: Game, source: Source, plan: Plan, team: Team | None = None) -> str:
     """A hash of all that decides a run's result: game, config, data, and those parts of the plan that count."""
     plan, machine = complete(game, plan, team), choose(plan)
-    decisive = ("minutes", "images", "batch", "micro", "order", "average", "seed", "save", "score")
+    decisive = ("minutes", "images", "batch", "micro", "order", "average", "seed", "save", "score", "stop")
     played = [machine.device.type, machine.arithmetic, *(getattr(plan, name) for name in decisive)]
     return digest([game.name(), game.settings(), asdict(source.shape), source.fingerprint, played])

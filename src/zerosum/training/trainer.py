@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 import shutil
 import time
@@ -26,10 +25,11 @@ from zerosum.training.average import Average
 from zerosum.training.distributed import Team, joined
 from zerosum.training.match import Match
 from zerosum.training.monitor import watch
-from zerosum.training.patience import candidates, chosen
+from zerosum.training.patience import candidates, chosen, outlook
 from zerosum.training.recipe import complete, recipe_of
 from zerosum.training.screen import Screen, Silent
 from zerosum.training.signals import Stop, heeded
+from zerosum.training.trial import trial
 from zerosum.training.vitals import Vitals
 
 FACES = 36  # pictures in a grid of fixed noise
@@ -84,7 +84,7 @@ class Training:
         self.log, self.grid, self.save, self.look = (
             plan.log or math.ceil(total / 200),
             plan.grid or math.ceil(total / 40),
-            plan.save or math.ceil(total / 8),
+            plan.save or math.ceil(total / (24 if plan.stop else 8)),
             max(LOOK, math.ceil(total / 40)),
         )
         if self.team.leads:
@@ -93,6 +93,7 @@ class Training:
         self.vitals = self._vitals() if self.team.leads else None
         self._began = self._saved = time.monotonic()
         self._before = 0.0  # seconds of play before this start, less those of scoring since
+        self._is_over = False
 
     def play(self, stop: Stop | None = None) -> None:
         """From where the run stands to the end of its clock, or until it is told to stop."""
@@ -102,13 +103,21 @@ class Training:
         with self.screen:
             if clock.images == 0:
                 self._begin()
-            while clock.images < clock.total:
+            while clock.images < clock.total and not self._is_over:
                 self.play_round()
                 if self.team.any(stop is not None and stop.asked) and clock.images < clock.total:
                     self._checkpoint()
                     raise Interrupted(f"Stopped after {clock.images:,} images; all is saved. {self._how_to_go_on()}")
         if self.team.leads:
             self.run.write_info(self.run.info | {"finished": True})
+
+    def _expect(self) -> None:
+        """With `plan.stop`, the run is over as soon as no more progress is to be expected."""
+        if self.plan.stop:
+            expected = outlook(self.run.metrics())
+            self._is_over = self.team.agree(expected.state in ("done", "stuck"))
+            if self._is_over:
+                self.screen.say(expected.text)
 
     def _begin(self) -> None:
         """What a run leaves behind before its first round; a checkpoint too, so that there is one to go back to."""
@@ -158,6 +167,8 @@ class Training:
         late = is_due(self.log) and self.team.agree(time.monotonic() - self._saved > CHECKPOINT_SECONDS)
         if is_due(self.save) or late:  # the log has just seen that all is finite
             self._checkpoint()
+        if is_due(self.save):
+            self._expect()
 
     def _write(self, log: bool, grid: bool, look: bool, save: bool) -> None:
         if log:
@@ -289,6 +300,7 @@ class Training:
                 "begin anew with another --run."
             ) from error
         self._before = state["seconds"]
+        self._expect()
         self.screen.say(f"resumed {self.run.path} at {state['images']:,} images")
 
     @property
@@ -305,20 +317,10 @@ class Training:
         assert self.plan.minutes is not None
         begin = time.monotonic()
         with self.screen.busy("timing a few steps"):
-            rate = self._trial(game, min(30.0, 2.4 * self.plan.minutes))
+            rate = trial(game, self.source, self.plan, self.machine, self.team, min(30.0, 2.4 * self.plan.minutes))
         batch = self.plan.batch or 1
         left = 60 * self.plan.minutes - (time.monotonic() - begin)  # the trial is part of the minutes
         return self.team.agree(max(1, round(left * rate / batch)) * batch)
-
-    def _trial(self, game: Game, seconds: float) -> float:
-        """Images a second, measured on a copy that is thrown away; the first two rounds do not count."""
-        match = Match(copy.deepcopy(game), self.source, self.plan, self.machine, total=10**9, team=self.team)
-        for _ in range(2):
-            match.play_round()
-        begin, before = time.monotonic(), match.clock.images
-        while not self.team.any(time.monotonic() - begin > seconds):
-            match.play_round()
-        return (match.clock.images - before) / (time.monotonic() - begin)
 
     def _write_info(self, game: Game, recipe: str, total: int, about: dict) -> None:
         if (self.run.path / "run.json").is_file():
