@@ -30,7 +30,7 @@ def test_it_reads_as_a_colleague_would_write_it(run: Run, capsys: pytest.Capture
     said = capsys.readouterr().out
     assert "house on faces, 20,000 of 40,000 images" in said
     assert "MODE COLLAPSE (fault), since 13,000 images" in said
-    assert "Do   Go back to an earlier snapshot" in said
+    assert "Do   Take an earlier snapshot" in said
     assert "Balance  50 %" in said
 
 
@@ -60,5 +60,5 @@ def test_what_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_sparklines_rise_and_leave_gaps() -> None:
     assert sparkline([0.0, 0.5, 1.0]).startswith("▁")
-    assert sparkline([0.0, float("nan"), 1.0])[1] == " "
-    assert sparkline([float("nan")]) == ""
+    assert sparkline([0.0, None, 1.0])[1] == " "
+    assert sparkline([None]) == ""

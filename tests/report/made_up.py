@@ -69,7 +69,7 @@ def _fill(run: Run, channels: int) -> None:
 
 def made_up_diagnosis(images: int) -> dict[str, Any]:
     """What `training.monitor.diagnosis` gives for a run that has collapsed."""
-    evidence = {"images": [0.0, 100.0, 200.0], "spread": [0.9, 0.5, 0.02], "twins": [0.0, float("nan"), 1.0]}
+    evidence = {"images": [0.0, 100.0, 200.0], "spread": [0.9, 0.5, 0.02], "twins": [0.0, None, 1.0]}
     finding = {
         "kind": "mode_collapse",
         "severity": "fault",

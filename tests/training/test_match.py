@@ -158,7 +158,7 @@ def test_randomness_is_keyed_by_the_picture_and_not_by_the_past() -> None:
     straight = list(drawn)
     drawn.clear()
     other = match(noisy, replace(PLAN, micro=4))
-    state = {"images": 8, "rounds": 1, "first": 0, "notes": {}, "slower": 1.0, "skipped": 0}
+    state = {"images": 8, "rounds": 1, "first": 0, "notes": {}, "slower": 1.0, "skipped": 0, "in_a_row": {}}
     other.restore(state, lambda name: other.game.state_dict() if name == "game" else {})
     other.play_round()
     assert drawn == straight[2:]

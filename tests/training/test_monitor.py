@@ -18,20 +18,22 @@ from zerosum.core.errors import Refusal
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.training import trainer
-from zerosum.training.monitor import Record, diagnose
+from zerosum.training.monitor import diagnose, diagnosis
+from zerosum.training.record import Record
 from zerosum.training.rules import RULES
 from zerosum.training.screen import Silent
 
 HEALTHY = {
     "judge": 0.85, "judge_unseen": 0.52, "gap": 0.02, "levels": [-0.9, -0.5, 0.1, 0.7, 0.9], "spread": 0.9,
     "levels_real": [-0.9, -0.6, 0.1, 0.7, 0.9], "twins": 0.0, "coverage": 0.6, "relatives": 1.1, "checkers": 1.2,
-    "channels": 0.6, "sharpness": 0.9, "moved": 0.2, "onward": 0.2, "waiting": 0.02, "cores": 1.9, "step.D": 0.003,
-    "step.G": 0.004, "grad.D": 2.0, "grad.G": 3.0, "skipped": 0, "slower": 1.0, "classes": [1.0, 0.8, 1.2],
+    "channels": 0.6, "moved": 0.2, "onward": 0.2, "waiting": 0.02, "step.D": 0.003,
+    "step.G": 0.004, "turns.D": 30.0, "turns.G": 30.0, "skipped": 0, "slower": 1.0, "classes": [1.0, 0.8, 1.2],
 }  # fmt: skip
 DATA = {"num": 5000, "low": -1.0, "high": 1.0, "duplicates": 0.01}
 INFO = {
     "game": "house", "config": {"rate": 4e-4, "z": 64}, "plan": {"batch": 32, "micro": 32}, "total": 40_000,
-    "parameters": {"D": 10, "G": 10}, "data": {"name": "faces"}, "command": "zerosum train faces",
+    "parameters": {"D": 10, "G": 10},
+    "moves": ["D", "G"], "makes": ["G"], "data": {"name": "faces"}, "command": "zerosum train faces",
 }  # fmt: skip
 
 
@@ -69,7 +71,8 @@ def test_a_healthy_run_is_not_accused() -> None:
         ("discriminator_overfits", record(judge_unseen=0.9, gap=0.6)),
         ("oscillation", record(onward=-0.8, moved=0.7, coverage=0.4)),
         ("batch_too_small", record(info={"plan": {"batch": 2, "micro": 2}})),
-        ("latent_too_small", record(info={"config": {"z": 2}}, data={"dimension": 12.0})),
+        ("generator_wins", record(info={"moves": ["G"]})),
+        ("overflow", record(finite=0.0)),
         ("machine_bound", record(waiting=0.6)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -141,6 +144,22 @@ def finite(run: Run) -> bool:
     return all(t.isfinite().all() for path in run.snapshots for t in load_file(path).values() if t.is_floating_point())
 
 
+def test_a_stage_that_has_not_come_is_no_frozen_player() -> None:
+    looks = [{"images": 1000 * (i + 1), **HEALTHY} for i in range(20)]
+    for look in looks:
+        del look["turns.G"], look["step.G"]
+    assert diagnose(Record(INFO, DATA, looks, [])) == []
+
+
+def test_what_is_said_is_valid_json() -> None:
+    looks = [{"images": 1000 * (i + 1), **HEALTHY} for i in range(20)]
+    for look in looks[:10]:
+        del look["waiting"]
+    for look in looks[10:]:
+        look["waiting"] = 0.9
+    json.dumps(diagnosis(Record(INFO, DATA, looks, [])), allow_nan=False)
+
+
 def test_a_step_that_is_not_finite_is_skipped(tmp_path: Path) -> None:
     game, source = faulty(lambda clock: clock.images == 200)
     run = Run(tmp_path / "run")
@@ -148,7 +167,7 @@ def test_a_step_that_is_not_finite_is_skipped(tmp_path: Path) -> None:
     assert run.is_finished
     assert finite(run)
     assert all(torch.isfinite(torch.tensor(line["G"])) for line in run.log())
-    assert run.lines("vitals.jsonl")[-1].get("skipped", 1) == 1
+    assert run.lines("vitals.jsonl")[-1]["skipped"] == 1
 
 
 def test_after_several_it_goes_back_with_a_lower_rate_and_ends(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ from zerosum.core.run import Run
 from zerosum.data.catalog import open_data
 from zerosum.data.pictures import Pictures
 from zerosum.training import trainer
-from zerosum.training.monitor import Record, diagnose
+from zerosum.training.monitor import diagnose
+from zerosum.training.record import Record
 
 RECORDS = Path("bench/records/diagnose.json")
 SEEDS = (0,)  # those of the runs stand in diagnose.toml

@@ -24,7 +24,7 @@ from zerosum.core.errors import Refusal
 from zerosum.core.pictures import to_pil
 from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
-from zerosum.training import trainer
+from zerosum.training import judging
 
 KILLS = {"smoke": 1, "quick": 10, "full": 200}
 ROUNDS = {"smoke": 20, "quick": 200, "full": 2000}
@@ -117,7 +117,7 @@ def _train(argv: list[str], cache: str) -> None:
     """What the process does: the command, silently, on one core, judged by the untrained judge alone."""
     os.environ["ZEROSUM_CACHE"] = cache
     torch.set_num_threads(1)
-    trainer.JUDGES = ("random",)
+    judging.JUDGES = ("random",)
     said = os.open(Path(cache).with_name("said.txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(said, 1)
     os.dup2(said, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import tyro
 from zerosum.cli._common import parse, show
 
 if TYPE_CHECKING:
-    from zerosum.training.monitor import Record
+    from zerosum.training.record import Record
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 GAUGE = 20  # characters
@@ -30,7 +31,8 @@ def main(argv: list[str]) -> None:
     """`zerosum diagnose RUN`."""
     options = parse(Options, argv, "diagnose", __doc__ or "")
     from zerosum.core.run import Run
-    from zerosum.training.monitor import Record, diagnosis
+    from zerosum.training.monitor import diagnosis
+    from zerosum.training.record import Record
 
     record = Record.of(Run.open(options.run))
     found = diagnosis(record)
@@ -62,6 +64,8 @@ def _told(finding: dict[str, Any]) -> str:
 def _well(record: Record) -> str:
     """What is good about a run that nothing accuses."""
     known: dict[str, Any] = {name: record.recent(name) for name in ("spread", "coverage")}
+    if not all(map(math.isfinite, known.values())):
+        return "Nothing to complain of, as far as could be measured."
     return (
         "Nothing to complain of: made pictures differ from each other by "
         f"{100 * known['spread']:.0f} % of what real ones do, and cover {100 * known['coverage']:.0f} % of what "
@@ -78,14 +82,13 @@ def _balance(share: float | None) -> str:
     return f"Balance  50 % {gauge} 100 %   the discriminator tells real from made in {100 * share:.0f} % of pairs"
 
 
-def sparkline(values: list[float], width: int = 40) -> str:
-    """The curve in small blocks, with its first and last value; what is not a number is a gap."""
-    step = max(1, -(-len(values) // width))
-    kept = values[::step]
-    known = [value for value in kept if value == value]
+def sparkline(values: list[float | None], width: int = 40) -> str:
+    """The curve in small blocks, with its first and last value; what could not be measured is a gap."""
+    kept = values[:: max(1, -(-len(values) // width))]
+    known = [value for value in kept if value is not None]
     if not known:
         return ""
     low, high = min(known), max(known)
     scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
-    blocks = "".join(BLOCKS[round((value - low) * scale)] if value == value else " " for value in kept)
+    blocks = "".join(" " if value is None else BLOCKS[round((value - low) * scale)] for value in kept)
     return f"{blocks}  {known[0]:.3g} to {known[-1]:.3g}"

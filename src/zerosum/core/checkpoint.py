@@ -40,7 +40,9 @@ class Checkpoint:
         return load_file(self.path / file)
 
 
-def save(parent: Path, images: int, tensors: Mapping[str, Mapping[str, Tensor]], state: dict, keep: int = 2) -> None:
+def save(
+    parent: Path, images: int, tensors: Mapping[str, Mapping[str, Tensor]], state: dict, keep: int = 2, spare: int = 0
+) -> None:
     """Saves groups of tensors and plain values as `parent/NNNNNNNNN/` and removes all but the newest `keep`.
 
     Written in a temporary folder beside the target, each file and the folder flushed to disk, then renamed. Raises
@@ -58,7 +60,7 @@ def save(parent: Path, images: int, tensors: Mapping[str, Mapping[str, Tensor]],
             sync(parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for old in _superseded(parent, images, keep):
+    for old in _superseded(parent, images, keep, spare):
         shutil.rmtree(old)
 
 
@@ -87,6 +89,13 @@ def newest(parent: Path) -> tuple[Checkpoint | None, list[str]]:
     return None, passed_over
 
 
+def forget_after(parent: Path, images: int) -> None:
+    """Removes the checkpoints of more images: the run goes back behind them."""
+    for path in complete(parent):
+        if int(path.name) > images:
+            shutil.rmtree(path)
+
+
 def _write(folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], state: dict) -> None:
     for name, group in tensors.items():
         save_tensors(folder / f"{name}.safetensors", group)
@@ -95,11 +104,11 @@ def _write(folder: Path, tensors: Mapping[str, Mapping[str, Tensor]], state: dic
     sync(folder)
 
 
-def _superseded(parent: Path, images: int, keep: int) -> list[Path]:
-    """All but the last `keep` up to `images`. A later one was found damaged, for the run went back behind it."""
+def _superseded(parent: Path, images: int, keep: int, spare: int) -> list[Path]:
+    """All but the last `keep` up to `images` and the one at `spare`. Later ones are of a past that the run has left."""
     found = complete(parent)
     kept = [path for path in found if int(path.name) <= images][-keep:]
-    return [path for path in found if path not in kept]
+    return [path for path in found if path not in kept and int(path.name) != spare]
 
 
 def _inspect(path: Path) -> Checkpoint | str:

@@ -24,6 +24,7 @@ from zerosum.core.errors import Refusal
 from zerosum.core.files import written
 from zerosum.core.pictures import to_pil
 from zerosum.core.run import Run
+from zerosum.core.words import without
 from zerosum.report import charts, film
 
 MOST_INLINE = 8_000_000  # bytes; a larger film stays a file beside the report
@@ -112,7 +113,7 @@ def longer(command: str, seconds: float = math.inf) -> str:
 
     Without its `--run` too: a finished run's folder stays as it is.
     """
-    words = _without(shlex.split(command), "--run")
+    words = without(shlex.split(command), "--run")
     for flag in ("--minutes", "--images") if seconds >= SHORT else ():
         for i, word in enumerate(words):
             name, _, value = word.partition("=")
@@ -122,17 +123,7 @@ def longer(command: str, seconds: float = math.inf) -> str:
                 doubled = f"{2 * float(value or words[i + 1]):.15g}"
                 words[i : i + 1 if value else i + 2] = [flag, doubled]
                 return shlex.join(words)
-    return shlex.join([*_without(_without(words, "--minutes"), "--images"), "--minutes", "30"])
-
-
-def _without(words: list[str], option: str) -> list[str]:
-    """The words of a command less an option and its value."""
-    kept, is_value = [], False
-    for word in words:
-        if not is_value and word.partition("=")[0] != option:
-            kept.append(word)
-        is_value = word == option and not is_value
-    return kept
+    return shlex.join([*without(without(words, "--minutes"), "--images"), "--minutes", "30"])
 
 
 def _contents(run: Run, info: dict[str, Any]) -> dict[str, Any]:
@@ -183,9 +174,9 @@ def _health(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _points(values: list[float]) -> str:
-    """The polyline of a curve; what is not a number is passed over."""
-    known = [(i, value) for i, value in enumerate(values) if math.isfinite(value)]
+def _points(values: list[float | None]) -> str:
+    """The polyline of a curve; what could not be measured is passed over."""
+    known = [(i, value) for i, value in enumerate(values) if value is not None]
     if len(known) < 2:
         return ""
     low, high = min(v for _, v in known), max(v for _, v in known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
@@ -88,7 +89,7 @@ class Buffers:
     """
 
     def __init__(self, game: Game, parts: int):
-        """`parts`: micro-batches to a batch; with one there is nothing to do."""
+        """`parts`: micro-batches to a batch; with one there is nothing to bring together."""
         self.game, self.parts = game, parts
 
     def own(self) -> dict[str, Tensor]:
@@ -98,17 +99,16 @@ class Buffers:
 
     def begin(self) -> None:
         """Before a turn's first micro-batch."""
-        if self.parts > 1:
-            own = self.own()
-            self._now = [buffer for name, buffer in self.game.named_buffers() if name not in own]
-            self._before = [buffer.clone() for buffer in self._now]
-            self._sums = [torch.zeros_like(buffer) for buffer in self._now if buffer.is_floating_point()]
+        self._before = [(buffer, buffer.clone()) for buffer in self.game.buffers()]
+        own = {id(buffer) for buffer in self.own().values()} if self.parts > 1 else set()
+        self._shared = [pair for pair in self._before if id(pair[0]) not in own]
+        self._sums = [torch.zeros_like(buffer) for buffer in self._floats()]
 
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
         """Around each micro-batch."""
         if self.parts > 1:
-            for buffer, before in zip(self._now, self._before, strict=True):
+            for buffer, before in self._shared:
                 buffer.copy_(before)
         yield
         if self.parts > 1:
@@ -122,8 +122,13 @@ class Buffers:
             for buffer, total in zip(self._floats(), self._sums, strict=True):
                 buffer.copy_(total / self.parts)
 
+    def undo(self) -> None:
+        """After a turn that came to nothing: as they were before it."""
+        for buffer, before in self._before:
+            buffer.copy_(before)
+
     def _floats(self) -> list[Tensor]:
-        return [buffer for buffer in self._now if buffer.is_floating_point()]
+        return [buffer for buffer, _ in self._shared if buffer.is_floating_point()] if self.parts > 1 else []
 
 
 @contextlib.contextmanager
@@ -137,7 +142,9 @@ def joined() -> Iterator[Team]:
         yield Team(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Team()
         return
     with _heard():
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        # The others wait while the lead reads the data or judges: longer than the half hour that is usual.
+        carrier = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(carrier, timeout=datetime.timedelta(days=1))
     try:
         yield Team(dist.get_rank(), size)
     finally:

@@ -10,18 +10,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zerosum.core.game import Player
+from zerosum.core.game import Player, Turn
 
 
 class Effort:
-    """What the steps cost and how large they are: numbers for the findings, which take them now and then."""
+    """What the steps cost and how large they are: numbers for the findings, which take them now and then.
+
+    Nothing is measured unless `is_watched`.
+    """
 
     def __init__(self) -> None:
+        self.is_watched = False
         self._begin()
 
     def _begin(self) -> None:
-        self._began, self._used, self._waited = time.perf_counter(), time.process_time(), 0.0
-        self._steps: dict[str, list[tuple[float, float]]] = {}
+        self._began, self._waited = time.perf_counter(), 0.0
+        self._due: dict[str, int] = {}
+        self._steps: dict[str, list[float]] = {}
+
+    def due(self, turn: Turn) -> None:
+        """A turn is played."""
+        for name in turn.names() if self.is_watched else ():
+            self._due[name] = self._due.get(name, 0) + 1
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -31,24 +41,21 @@ class Effort:
         self._waited += time.perf_counter() - begin
 
     @contextlib.contextmanager
-    def watching(self, name: str, player: Player, watched: bool) -> Iterator[None]:
-        """Around a player's step: the norm of its gradient, and of its step as a share of its weights'."""
-        before = [p.detach().clone() for p in player.parameters()] if watched else []
+    def stepping(self, name: str, player: Player, chosen: bool) -> Iterator[None]:
+        """Around a player's step: its length over that of the weights, where the round is a `chosen` one."""
+        measured = self.is_watched and chosen
+        before = [p.detach().clone() for p in player.parameters()] if measured else []
         yield
-        if watched:
-            gradient = norm(p.grad for p in player.parameters())
+        if measured:
             step = norm(torch._foreach_sub(before, [p.detach() for p in player.parameters()]))
-            self._steps.setdefault(name, []).append((gradient, step / max(norm(before), 1e-12)))
+            self._steps.setdefault(name, []).append(step / max(norm(before), 1e-12))
 
     def take(self) -> dict[str, float]:
-        """`grad.X` and `step.X` of each player X, medians; `waiting`, the share of time spent on reading data; `cores`,
-        how many of them this process has kept busy. Since they were last taken."""
-        now, used = time.perf_counter(), time.process_time()
-        seconds = max(now - self._began, 1e-9)
-        found = {"waiting": self._waited / seconds, "cores": (used - self._used) / seconds}
-        for name, steps in self._steps.items():
-            gradients, ratios = np.median(np.array(steps), axis=0).tolist()
-            found |= {f"grad.{name}": gradients, f"step.{name}": ratios}
+        """For each player X `turns.X`, how many it had, and `step.X`, the median of its measured steps; `waiting`, the
+        share of the time that went into reading data. Since they were last taken."""
+        found = {"waiting": self._waited / max(time.perf_counter() - self._began, 1e-9)}
+        found |= {f"turns.{name}": float(num) for name, num in self._due.items()}
+        found |= {f"step.{name}": float(np.median(steps)) for name, steps in self._steps.items()}
         self._begin()
         return found
 

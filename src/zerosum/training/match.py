@@ -84,7 +84,7 @@ class Match:
         self._pending: list[Notes] = []  # of the turn in hand
         self.slower = 1.0  # factor on all rates, below 1 after a roll-back
         self.skipped = 0  # steps that were not finite
-        self._in_a_row: dict[tuple[str, ...], int] = {}  # by the players of the turn
+        self._in_a_row: dict[str, int] = {}  # by the players of the turn
         self.effort = Effort()
 
     def play_round(self) -> None:
@@ -98,6 +98,7 @@ class Match:
     def _play(self, turn: Turn, index: int, repeat: int) -> None:
         """One move: the gradients of a batch, in micro-batches, then a step of each of the turn's players."""
         self._pending = []
+        self.effort.due(turn)
         if turn.draws:
             self._first = self.clock.images
             self.clock.images += self.batch
@@ -151,16 +152,18 @@ class Match:
                     parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
 
     def _step(self, turn: Turn) -> None:
+        who = " ".join(turn.names())
         for parameter in self._parameters(turn):  # one that took no part counts as zero
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         self.team.sum([parameter.grad for parameter in self._parameters(turn) if parameter.grad is not None])
         if not math.isfinite(norm(parameter.grad for parameter in self._parameters(turn))):
             self.skipped += 1
-            self._in_a_row[turn.names()] = self._in_a_row.get(turn.names(), 0) + 1
+            self._in_a_row[who] = self._in_a_row.get(who, 0) + 1
+            self.buffers.undo()
             return
-        self._in_a_row[turn.names()] = 0
+        self._in_a_row[who] = 0
         for name in turn.names():
-            with self.effort.watching(name, self.players[name], self.clock.rounds % _WATCHED == 0):
+            with self.effort.stepping(name, self.players[name], self.clock.rounds % _WATCHED == 0):
                 self._move(name)
         for notes in self._pending:
             self._note(notes)
@@ -220,18 +223,20 @@ class Match:
         """The plain values of the state."""
         sums = {name: [float(value), self._counts[name]] for name, value in self._sums.items()}
         clock = {"images": self.clock.images, "rounds": self.clock.rounds, "first": self._first}
-        return {**clock, "notes": sums, "slower": self.slower, "skipped": self.skipped}
+        stumbles = {"slower": self.slower, "skipped": self.skipped, "in_a_row": self._in_a_row}
+        return {**clock, "notes": sums, **stumbles}
 
     def restore(self, state: dict, tensors: Callable[[str], dict[str, Tensor]]) -> None:
         """The inverse of `state` and `tensors`, of which it is given each by name; memory formats stay as they are."""
         self.clock.images, self.clock.rounds, self._first = state["images"], state["rounds"], state["first"]
-        self.slower, self.skipped, self._in_a_row, self._held = state["slower"], state["skipped"], {}, None
+        self.slower, self.skipped, self._in_a_row = state["slower"], state["skipped"], dict(state["in_a_row"])
+        self._held = None
         notes = state["notes"] if self.team.leads else {}
         self._sums = {n: torch.tensor(v, dtype=torch.float64) for n, (v, _) in notes.items()}
         self._counts = {n: count for n, (_, count) in notes.items()}
         self.game.load_state_dict(tensors("game"))
         if not self.team.leads and self.buffers.own():
-            with contextlib.suppress(OSError):  # there were fewer processes then: this one begins with the lead's
+            with contextlib.suppress(KeyError):  # there were fewer processes then: this one begins with the lead's
                 self.game.load_state_dict(tensors(f"rank-{self.team.rank}"), strict=False)
         _refill(self.optimizers, tensors("optimizers") if self.clock.rounds else {})
 

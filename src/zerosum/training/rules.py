@@ -6,13 +6,16 @@ The limits were set on the battery's part `set` and are judged on its part `judg
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from zerosum.training.monitor import Finding, Record, Severity
+from zerosum.core.words import without
 from zerosum.training.patience import outlook
+from zerosum.training.record import Finding, Record, Severity
+from zerosum.training.vitals import NUM
 
 LOOKS = 4  # below so many looks only what is beyond doubt is said
 POOR = 0.35  # coverage, as a share of what real pictures reach, below which a result is poor
@@ -22,10 +25,13 @@ Rule = Callable[[Record], Finding | None]
 
 def overflow(record: Record) -> Finding | None:
     """Steps whose gradients were NaN or infinite: they were skipped."""
-    skipped, slower = record.series("skipped"), record.series("slower")
-    if not len(skipped) or (skipped[-1] < 3 and slower[-1] == 1):
+    skipped, slower = np.nan_to_num(record.series("skipped")), np.nan_to_num(record.series("slower"), nan=1.0)
+    nonsense = record.series("finite")[-1:] == 0
+    if not len(skipped) or (skipped[-1] < 3 and slower[-1] == 1 and not nonsense):
         return None
-    back = f", and the run went back {round(-math.log2(slower[-1]))} times" if slower[-1] < 1 else ""
+    times = round(-math.log2(slower[-1]))
+    back = f", and the run went back {'once' if times == 1 else f'{times} times'}" if times else ""
+    back += "; the pictures themselves are" if nonsense else ""
     return _finding(
         record,
         "overflow",
@@ -90,14 +96,21 @@ def rate_too_low(record: Record) -> Finding | None:
 
 
 def frozen(record: Record) -> Finding | None:
-    """A player whose weights do not move at all."""
-    still = [name for name in record.info.get("parameters", {}) if not record.recent(f"step.{name}") > 0]
-    if len(record.looks) < LOOKS or record.series("skipped")[-1] or not still:
+    """A player that no turn names, or that has its turns and does not move."""
+    if len(record.looks) < LOOKS or record.series("skipped")[-1]:
+        return None
+    moves = record.info.get("moves", [])
+    still = [
+        name
+        for name in record.info.get("parameters", {})
+        if name not in moves or (record.recent(f"turns.{name}") > 0 and not record.recent(f"step.{name}") > 0)
+    ]
+    if not still:
         return None
     name = still[0]
+    wins = "discriminator_wins" if name in record.info.get("makes", []) else "generator_wins"
     says = f"The weights of {name} do not move."
     why = "The other player learns to beat one opponent that never answers."
-    wins = "discriminator_wins" if name.startswith("G") else "generator_wins"
     return _finding(record, wins, "fault", says, why, f"See that {name} takes its turns, with a rate above 0.")
 
 
@@ -118,7 +131,8 @@ def duplicates(record: Record) -> Finding | None:
         return None
     says = f"{100 * share:.0f} % of the pictures have a twin among the others."
     why = "What is there many times is learnt first, and copied; scores flatter it."
-    remedy = f"zerosum data export {record.info.get('data', {}).get('name', 'DATA')} clean/ --unique"
+    data = record.info.get("opened", {}).get("data", "")
+    remedy = f"zerosum data inspect {shlex.quote(data)}" if data else "Remove the copies."
     return _finding(record, "duplicates", "warning", says, why, remedy)
 
 
@@ -160,10 +174,10 @@ def collapse(record: Record) -> Finding | None:
         return None
     says = (
         f"Made pictures differ from each other by {100 * spread:.0f} % of what real ones do, and "
-        f"{100 * twins:.0f} % have a twin among {128}."
+        f"{100 * twins:.0f} % have a twin among {NUM}."
     )
     why = "The generator has found a few pictures that pass, and makes nothing else (mode collapse)."
-    remedy = "Go back to an earlier snapshot; lower the discriminator's rate, or raise --gamma."
+    remedy = f"Take an earlier snapshot; lower the discriminator's rate{_or(record, 'gamma', 'raise')}."
     since = record.since("spread" if spread < 0.25 else "twins", lambda v: v < 0.25 if spread < 0.25 else v > 0.5)
     return _finding(record, "mode_collapse", "fault", says, why, remedy, "spread", "twins", "coverage", since=since)
 
@@ -176,7 +190,9 @@ def class_missing(record: Record) -> Finding | None:
     shares = np.mean(rows[-max(LOOKS, len(rows) // 4) :], 0)
     if not shares.min() < 0.25 or not np.median(shares) > 0.5 or record.recent("coverage") < 0.2:
         return None
-    says = f"One class is made {shares.min():.2f} times as often as it occurs; the usual one {np.median(shares):.2f}."
+    names = record.data.get("classes", [])
+    one = f"'{names[shares.argmin()]}'" if len(names) == len(shares) else "One class"
+    says = f"{one} is made {shares.min():.2f} times as often as it occurs; the usual class {np.median(shares):.2f}."
     why = "A part of the data is left out: scores of the whole hardly show it."
     return _finding(record, "class_missing", "warning", says, why, "Train longer, or give that class more pictures.")
 
@@ -188,7 +204,7 @@ def discriminator_wins(record: Record) -> Finding | None:
         return None
     says = f"The discriminator tells real from made in {100 * judge:.1f} % of pairs."
     why = "Sure of everything, it has no gradient left that would tell the generator where to go."
-    remedy = "Lower the discriminator's rate or its turns; raise R1's --gamma."
+    remedy = f"Lower the discriminator's rate or its turns{_or(record, 'gamma', 'raise')}."
     since = record.since("judge", lambda value: value > 0.997)
     return _finding(record, "discriminator_wins", "fault", says, why, remedy, "judge", since=since)
 
@@ -202,7 +218,7 @@ def generator_wins(record: Record) -> Finding | None:
         f"The discriminator tells real from made in {100 * judge:.0f} % of pairs, a coin's toss, and yet they differ."
     )
     why = "The discriminator is too weak, or learns too slowly, to see what is wrong."
-    remedy = "Raise the discriminator's rate or its turns; lower R1's --gamma."
+    remedy = f"Raise the discriminator's rate or its turns{_or(record, 'gamma', 'lower')}."
     since = record.since("judge", lambda value: value < 0.55)
     return _finding(record, "generator_wins", "fault", says, why, remedy, "judge", "coverage", since=since)
 
@@ -253,16 +269,6 @@ def batch_too_small(record: Record) -> Finding | None:
     return _finding(record, "batch_too_small", "warning", says, why, "--batch 32 --micro 16, or more.")
 
 
-def latent_too_small(record: Record) -> Finding | None:
-    """Fewer latents than the data have independent properties."""
-    z, wanted = record.info.get("config", {}).get("z"), record.data.get("dimension")
-    if z is None or wanted is None or z >= wanted / 2:
-        return None
-    says = f"The latent vector has {z} numbers; the data have about {wanted:.0f} independent properties."
-    why = "Pictures that differ in more ways than the latents can say must be left out."
-    return _finding(record, "latent_too_small", "warning", says, why, f"--z {max(16, 2 * round(wanted))}")
-
-
 def starved(record: Record) -> Finding | None:
     """A run that waits for its data."""
     waiting = record.recent("waiting")
@@ -295,7 +301,7 @@ def progress(record: Record) -> Finding | None:
     if expected.state not in ("done", "stuck"):
         return None
     why = "The snapshot that is kept is the earliest within one standard error of the best."
-    remedy = f"Use {expected.chosen}; more images of the same will not help."
+    remedy = "Use best.safetensors; more images of the same will not help."
     kind = "done" if expected.state == "done" else "stuck"
     return _finding(record, kind, "note", expected.text, why, remedy)
 
@@ -310,16 +316,15 @@ RULES: tuple[Rule, ...] = (
     frozen,
     rate_too_low,
     starved,
-    divergence,
     class_missing,
     discriminator_wins,
     generator_wins,
     collapse,
+    divergence,
     memorisation,
     overfitting,
     oscillation,
     batch_too_small,
-    latent_too_small,
     checkerboard,
     judges_disagree,
     progress,
@@ -349,7 +354,13 @@ def _levels(record: Record, name: str) -> np.ndarray:
 
 
 def _command(record: Record, *more: str, rate: float | None = None) -> str:
-    """The run's own command with another rate or options."""
+    """The run's own command with another rate or options, for a new run: where Python started it, the change alone."""
     now: Any = record.info.get("config", {}).get("rate")
     change = [f"--rate {now * rate:.2g}"] if rate is not None and isinstance(now, float) else []
-    return " ".join([str(record.info.get("command", "zerosum train ...")), *change, *more])
+    words = without(shlex.split(str(record.info.get("command", ""))), "--run")
+    return " ".join([shlex.join(words), *change, *more]).strip() or "Change the learning rate."
+
+
+def _or(record: Record, setting: str, verb: str) -> str:
+    """A further remedy, where the game has the setting."""
+    return f", or {verb} --{setting}" if setting in record.info.get("config", {}) else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 import time
 from dataclasses import asdict, replace
 
@@ -13,19 +12,18 @@ import torch
 from zerosum.core import checkpoint
 from zerosum.core.batch import Images, Source
 from zerosum.core.errors import Interrupted, Refusal
-from zerosum.core.files import written
 from zerosum.core.game import Game
 from zerosum.core.generator import Samples
 from zerosum.core.machine import choose, describe, versions
 from zerosum.core.pictures import grid, save_png, to_uint8
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
-from zerosum.metrics.panel import JUDGES, Panel
 from zerosum.training.average import Average
 from zerosum.training.distributed import Team, joined
+from zerosum.training.judging import judges, keep_best
 from zerosum.training.match import Match
 from zerosum.training.monitor import watch
-from zerosum.training.patience import candidates, chosen, outlook
+from zerosum.training.patience import outlook
 from zerosum.training.recipe import complete, recipe_of
 from zerosum.training.screen import Screen, Silent
 from zerosum.training.signals import Stop, heeded
@@ -89,11 +87,14 @@ class Training:
         )
         if self.team.leads:
             self._write_info(game, recipe, total, about or {})
-        self.panel = self._panel() if self.team.leads else None
-        self.vitals = self._vitals() if self.team.leads else None
+        makes = self.team.leads and issubclass(source.holds, Images) and isinstance(live, Samples)
+        self.panel = judges(source, plan, screen) if makes else None
+        self.vitals = Vitals(source, plan.seed) if makes and len(source) > 1 else None
+        self.match.effort.is_watched = self.vitals is not None
         self._began = self._saved = time.monotonic()
         self._before = 0.0  # seconds of play before this start, less those of scoring since
         self._is_over = False
+        self._back = 0  # images at the checkpoint to which a roll-back goes
 
     def play(self, stop: Stop | None = None) -> None:
         """From where the run stands to the end of its clock, or until it is told to stop."""
@@ -106,10 +107,17 @@ class Training:
             while clock.images < clock.total and not self._is_over:
                 self.play_round()
                 if self.team.any(stop is not None and stop.asked) and clock.images < clock.total:
-                    self._checkpoint()
-                    raise Interrupted(f"Stopped after {clock.images:,} images; all is saved. {self._how_to_go_on()}")
+                    self._leave()
         if self.team.leads:
-            self.run.write_info(self.run.info | {"finished": True})
+            early = {"stopped": clock.images} if self._is_over else {}
+            self.run.write_info(self.run.info | {"finished": True} | early)
+
+    def _leave(self) -> None:
+        """Saves and raises Interrupted. Numbers that are not finite are left to the checkpoint before them."""
+        if self.match.is_finite():
+            self._checkpoint()
+        images = f"{self.match.clock.images:,} images"
+        raise Interrupted(f"Stopped after {images}; all is saved. {self._how_to_go_on()}")
 
     def _expect(self) -> None:
         """With `plan.stop`, the run is over as soon as no more progress is to be expected."""
@@ -139,8 +147,11 @@ class Training:
             self._report(before)
 
     def _roll_back(self) -> None:
-        """To the last checkpoint, with half the rates. Raises Refusal when that has not helped."""
-        slower = self.match.slower / 2
+        """To the checkpoint of the last save, with half the rates. Raises Refusal when that has not helped.
+
+        Not to the newest one, which time or a signal may have placed: the same run must come to the same end.
+        """
+        slower, skipped = self.match.slower / 2, self.match.skipped
         if slower < 0.5**ROLL_BACKS:
             raise Refusal(
                 f"the numbers became infinite or NaN by image {self.match.clock.images:,}, {ROLL_BACKS} times, with "
@@ -148,35 +159,39 @@ class Training:
                 "--precision fp32."
             )
         self.screen.say(f"infinite or NaN at image {self.match.clock.images:,}: going back, with half the rates")
+        if self.team.leads:
+            checkpoint.forget_after(self.run.path / "state", self._back)
         self._resume()
-        self.match.slower = slower
+        self.match.slower, self.match.skipped = slower, skipped
 
     def _report(self, before: int) -> None:
         """What is due when the clock went on from `before`: a line, a grid, a snapshot, a checkpoint."""
-        now, end = self.match.clock.images, self.match.clock.images >= self.match.clock.total
+        now = self.match.clock.images
 
         def is_due(every: int) -> bool:
-            return end or now // every > before // every
+            return self._is_over or now >= self.match.clock.total or now // every > before // every
 
         self.screen.advance(now)
         if (is_due(self.log) or is_due(self.save)) and not self.match.is_finite():
             self._roll_back()
             return
-        if self.team.leads:
-            self._write(is_due(self.log), is_due(self.grid), is_due(self.look), is_due(self.save))
-        late = is_due(self.log) and self.team.agree(time.monotonic() - self._saved > CHECKPOINT_SECONDS)
-        if is_due(self.save) or late:  # the log has just seen that all is finite
-            self._checkpoint()
-        if is_due(self.save):
+        saves = is_due(self.save)
+        if saves:
+            if self.team.leads:
+                self._snapshot()
             self._expect()
+        if self.team.leads:
+            self._write(is_due(self.log), is_due(self.grid), is_due(self.look))
+        late = is_due(self.log) and self.team.agree(time.monotonic() - self._saved > CHECKPOINT_SECONDS)
+        if saves or late:  # the log has just seen that all is finite
+            self._back = now if saves else self._back
+            self._checkpoint()
 
-    def _write(self, log: bool, grid: bool, look: bool, save: bool) -> None:
+    def _write(self, log: bool, grid: bool, look: bool) -> None:
         if log:
             self._log()
         if grid:
             self._draw_fakes()
-        if save:
-            self._snapshot()
         if look and self.vitals is not None:
             self._look(self.vitals)
 
@@ -193,7 +208,7 @@ class Training:
         """Measures the run's health on the live networks, and says what is new about it."""
         live = self.average.live.eval()
         with self.machine.autocast():
-            numbers = vitals.measure(live)
+            numbers = vitals.measure(live, self.match.clock.images)
         self.match.game.train()
         state = {"skipped": self.match.skipped, "slower": self.match.slower}
         self.run.append(
@@ -229,52 +244,15 @@ class Training:
             self._before -= time.monotonic() - begin
             self.run.append("metrics.jsonl", {"images": images, "snapshot": path.name, **scores})
             self.screen.score(scores)
-        self._keep_best(path.name)
-
-    def _keep_best(self, newest: str) -> None:
-        """The earliest snapshot that cannot be told from the best becomes best.safetensors; without scores, the newest.
-
-        Kept are the last few, and those of which one may become the best: what is not beaten for certain.
-        """
-        scored = self.run.metrics()
-        kept = chosen(scored)
-        best = kept["snapshot"] if kept else newest
-        if (self.run.path / best).is_file():
-            with written(self.run.path / "best.safetensors") as temporary:
-                shutil.copyfile(self.run.path / best, temporary)
-        for old in self.run.snapshots[: -(self.plan.keep or 1)]:
-            if old.name not in {best, *candidates(scored)}:
-                old.unlink()
-
-    def _vitals(self) -> Vitals | None:
-        seen = issubclass(self.source.holds, Images) and isinstance(self.average.copy, Samples)
-        return Vitals(self.source, self.plan.seed) if seen and len(self.source) > 1 else None
-
-    def _panel(self) -> Panel | None:
-        wanted = bool(self.plan.score) and issubclass(self.source.holds, Images)
-        if not wanted or not isinstance(self.average.copy, Samples):
-            return None
-        refusal = None
-        for judges in (JUDGES, ("random",)):  # without a network's weights, the untrained one judges alone
-            try:
-                with self.screen.busy("preparing the judges"):
-                    panel = Panel(self.source, n=self.plan.score or 0, judges=judges)
-            except Refusal as error:
-                refusal = error
-                continue
-            if refusal is not None:
-                self.screen.say(f"judged by {' and '.join(judges)} alone: {refusal}")
-            return panel
-        self.screen.say(f"not judged while it trains: {refusal}")
-        return None
+        keep_best(self.run, path.name, self.plan.keep or 1)
 
     def _checkpoint(self) -> None:
         images, tensors = self.match.clock.images, self.match.tensors()
         if self.team.leads and not checkpoint.has(self.run.path / "state", images):
             self.run.flush()
             tensors |= {"average": self.average.copy.state_dict()}
-            state = self.match.state() | {"seconds": self.seconds}
-            checkpoint.save(self.run.path / "state", images, tensors, state)
+            state = self.match.state() | {"seconds": self.seconds, "back": self._back}
+            checkpoint.save(self.run.path / "state", images, tensors, state, spare=self._back)
         self._saved = time.monotonic()
 
     def _resume(self) -> None:
@@ -299,7 +277,7 @@ class Training:
                 f"{found.path} was saved by other networks (zerosum {made}): {error}. Go on with that version, or "
                 "begin anew with another --run."
             ) from error
-        self._before = state["seconds"]
+        self._before, self._back = state["seconds"], state["back"]
         self._expect()
         self.screen.say(f"resumed {self.run.path} at {state['images']:,} images")
 
@@ -338,6 +316,8 @@ class Training:
                 "recipe": recipe,
                 "parameters": {n: sum(p.numel() for p in player.parameters()) for n, player in game.players().items()},
                 "arithmetic": self.machine.arithmetic,
+                "moves": sorted({name for turn in game.turns() for name in turn.names()}),
+                "makes": _makers(game),
                 "versions": versions(),
                 "machine": describe(),
                 "finished": False,
@@ -347,3 +327,9 @@ class Training:
 
     def _how_to_go_on(self) -> str:
         return f"Run the same command again to go on, or use what there is: zerosum sample {self.run.path}"
+
+
+def _makers(game: Game) -> list[str]:
+    """The players whose parameters are the generator's own, not its judge's."""
+    made = {id(p) for name, p in game.generator().named_parameters() if not name.startswith("judge.")}
+    return [name for name, player in game.players().items() if any(id(p) in made for p in player.parameters())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from zerosum.core.batch import Batch, Images, Source
 from zerosum.core.generator import Generator, Judges, Samples
 from zerosum.metrics.coverage import Thumbnails, ceiling, coverage
 
-NUM = 128  # pictures on each side, at each look
+NUM, FEWEST = 128, 32  # pictures on each side, at each look: of LARGE pixels at most, fewer of larger ones
+LARGE = 256 * 256
 KNOWN = 2048  # training pictures among which near relatives are looked for
 BATCH = 64
 
@@ -29,20 +31,44 @@ class Vitals:
 
     def __init__(self, source: Source, seed: int):
         self.source, self.seed = source, seed
+        pixels = source.shape.height * source.shape.width
+        self.num = max(FEWEST, min(NUM, NUM * LARGE // pixels))
         rng = np.random.default_rng((seed, 77))
-        indices = rng.permutation(len(source))[: KNOWN + NUM]
-        self.real = _pictures(source, indices[:NUM])
+        indices = rng.permutation(len(source))[:KNOWN]
+        self.real = _pictures(source, indices[: self.num])
         heldout = source.heldout()
-        chosen = rng.permutation(len(heldout))[:NUM] if heldout is not None else np.empty(0, np.int64)
-        self.heldout = _pictures(heldout, chosen) if heldout is not None and len(chosen) >= NUM // 4 else None
-        known = [source.batch(part) for part in np.array_split(indices[:KNOWN], max(1, len(indices) // BATCH))]
-        self.known = torch.cat([thumbnails(batch.x) for batch in known if isinstance(batch, Images)])
-        self.labels = _first_labels(known)
+        chosen = rng.permutation(len(heldout))[: self.num] if heldout is not None else np.empty(0, np.int64)
+        self.heldout = _pictures(heldout, chosen) if heldout is not None and len(chosen) >= FEWEST else None
+        self._know(indices)
         self._before: list[Tensor] = []
-        self._looks = 0
 
-    def data(self) -> Numbers:
-        """What the pictures themselves show, once a run: how many there are, their levels, how many are twins."""
+    def _know(self, indices: np.ndarray) -> None:
+        """The thumbnails of many training pictures, and which of their classes can be told by them."""
+        seen, labels = [], []
+        for part in np.array_split(indices, -(-len(indices) // BATCH)):
+            batch = self.source.batch(part)
+            assert isinstance(batch, Images)
+            seen.append(thumbnails(batch.x))
+            labels.append(None if batch.y is None or not batch.y.shape[1] else batch.y[:, 0])
+        self.known = torch.cat(seen)
+        self.labels = None if labels[0] is None else torch.cat([part for part in labels if part is not None])
+        self.shares = {} if self.labels is None else self._told(self.labels)
+
+    def _told(self, labels: Tensor) -> dict[int, float]:
+        """Of the classes that thumbnails can tell, by a trial on half of the data: the share that they are told."""
+        num, half = int(labels.max()) + 1, len(self.known) // 2
+        told, truth = _vote(self.known[half:], self.known[:half], labels[:half], num), labels[half:]
+        found = {}
+        for c in range(num):
+            share = (told == c).float().mean().item()
+            recall = (told[truth == c] == c).float().mean().item() if (truth == c).any() else 0.0
+            if recall > 0.6 and share * NUM >= 11:
+                found[c] = share
+        return found if len(found) > 1 else {}
+
+    def data(self) -> dict[str, Any]:
+        """What the pictures themselves show, once a run: {"num", "low" and "high" level, the share of "duplicates",
+        "classes": the names of those that are followed}."""
         near = _nearest(self.known, self.known, itself=True)
         levels = torch.cat([self.real.amin((1, 2, 3)), self.real.amax((1, 2, 3))])
         return {
@@ -50,27 +76,32 @@ class Vitals:
             "low": levels.min().item(),
             "high": levels.max().item(),
             "duplicates": (near < 0.02 * _pairwise(self.known[:NUM])).float().mean().item(),
+            "classes": [self.source.shape.attributes[0].classes[c] for c in self.shares],
         }
 
     @torch.inference_mode()
-    def measure(self, generator: Generator) -> Numbers:
-        """The numbers of one look. `generator` is in evaluation mode, and on any device."""
-        assert isinstance(generator, Samples)
-        z = generator.latents(NUM, self.seed + 2)
-        fake = torch.cat([generator(part.to(generator.device)).float().cpu() for part in z.split(BATCH)])
+    def measure(self, generator: Generator, images: int = 0) -> Numbers:
+        """The numbers of one look, after so many images. `generator` is in evaluation mode, and on any device."""
+        fake = self._made(generator, self.seed + 2)
         found: Numbers = {"finite": float(fake.isfinite().all())}
         if not found["finite"]:
             return found
         if isinstance(generator, Judges) and generator.judge is not None:
             found |= self._judged(generator, fake)
-        return found | _levels(fake, self.real) | self._variety(fake) | self._classes(generator) | self._motion(fake)
+        if self.shares:
+            found["classes"] = self._classes(thumbnails(self._made(generator, self.seed + 3 + images)))
+        return found | _levels(fake, self.real) | self._variety(fake) | self._motion(fake)
+
+    def _made(self, generator: Generator, seed: int) -> Tensor:
+        assert isinstance(generator, Samples)
+        z = generator.latents(self.num, seed)
+        return torch.cat([generator(part.to(generator.device)).float().cpu() for part in z.split(BATCH)])
 
     def _judged(self, generator: Judges, fake: Tensor) -> Numbers:
         """How the judge tells real from made, and pictures that it saw from such that it never saw."""
         real, made = _scores(generator, self.real), _scores(generator, fake)
         found: Numbers = {
             "judge": _wins(real, made),
-            "judge_spread": torch.cat([real, made]).std().item(),
             "r_t": real.sign().mean().item(),
         }
         if self.heldout is not None:
@@ -94,27 +125,11 @@ class Vitals:
             found["relatives"] = (_nearest(made, self.known).median() / unseen.median().clamp(min=1e-9)).item()
         return found
 
-    def _classes(self, generator: Generator) -> Numbers:
-        """Each class's share among made pictures, new ones at each look, as their nearest thumbnails tell, over its
-        share in the data; of those classes that thumbnails can tell, by a trial on half of the data."""
-        if self.labels is None:
-            return {}
-        assert isinstance(generator, Samples)
-        self._looks += 1
-        z = generator.latents(NUM, self.seed + 1000 * self._looks)
-        made = torch.cat([thumbnails(generator(part.to(generator.device)).float()) for part in z.split(BATCH)])
-        num = int(self.labels.max()) + 1
-        half = len(self.known) // 2
-        told = _vote(self.known[half:], self.known[:half], self.labels[:half], num)
-        truth = self.labels[half:]
-        shares = torch.bincount(_vote(made, self.known, self.labels, num), minlength=num) / len(made)
-        found = []
-        for c in range(num):
-            actual, as_told = (truth == c).float().mean(), (told == c).float().mean()
-            recall = (told[truth == c] == c).float().mean() if actual > 0 else torch.zeros(())
-            if recall > 0.6 and as_told * len(made) >= 11:
-                found.append((shares[c] / as_told).item())
-        return {"classes": found} if len(found) > 1 else {}
+    def _classes(self, made: Tensor) -> list[float]:
+        """Each followed class's share among new made pictures, over its share in the data."""
+        assert self.labels is not None
+        told = _vote(made, self.known, self.labels, int(self.labels.max()) + 1)
+        return [(told == c).float().mean().item() / share for c, share in self.shares.items()]
 
     def _motion(self, fake: Tensor) -> Numbers:
         """How far the pictures of the same latents have moved since the last look, in units of the data's spread, and
@@ -132,12 +147,11 @@ class Vitals:
 
 
 def _levels(fake: Tensor, real: Tensor) -> Numbers:
-    """Levels, channels, sharpness and checkerboards of the made pictures beside the real ones'."""
+    """Levels, channels and checkerboards of the made pictures beside the real ones'."""
     points = torch.tensor([0.01, 0.1, 0.5, 0.9, 0.99])
     found: Numbers = {
         "levels": torch.quantile(_sampled(fake), points).tolist(),
         "levels_real": torch.quantile(_sampled(real), points).tolist(),
-        "sharpness": (_edges(fake) / _edges(real).clamp(min=1e-9)).item(),
         "checkers": (_checkers(fake) / _checkers(real).clamp(min=1e-9)).item(),
     }
     if fake.shape[1] >= 3:
@@ -158,10 +172,6 @@ def _channel_statistics(x: Tensor):
     flat = x.permute(1, 0, 2, 3).flatten(1)
     mean, covariance = flat.mean(1), torch.cov(flat[:, :: max(1, flat.shape[1] // 100_000)])
     return lambda order: torch.cat([mean[list(order)], covariance[list(order)][:, list(order)].flatten()])
-
-
-def _edges(x: Tensor) -> Tensor:
-    return (x[..., 1:, :] - x[..., :-1, :]).square().mean() + (x[..., 1:] - x[..., :-1]).square().mean()
 
 
 def _checkers(x: Tensor) -> Tensor:
@@ -219,9 +229,3 @@ def _pictures(source: Source, indices: np.ndarray) -> Tensor:
     batch: Batch = source.batch(indices)
     assert isinstance(batch, Images)
     return batch.x
-
-
-def _first_labels(batches: list[Batch]) -> Tensor | None:
-    """The codes of the first label, int64 [n], where the pictures carry any."""
-    labels = [batch.y[:, 0] for batch in batches if isinstance(batch, Images) and batch.y is not None]
-    return torch.cat(labels) if len(labels) == len(batches) and labels[0].numel() else None
