@@ -30,7 +30,7 @@ def test_it_reads_as_a_colleague_would_write_it(run: Run, capsys: pytest.Capture
     said = capsys.readouterr().out
     assert "house on faces, 20,000 of 40,000 images" in said
     assert "MODE COLLAPSE (fault), since 13,000 images" in said
-    assert "Do   Take an earlier snapshot" in said
+    assert "Do   zerosum train faces --rate 0.00012" in said
     assert "Balance  50 %" in said
 
 

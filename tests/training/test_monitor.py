@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from tests.conftest import Blobs
 from zerosum import api
 from zerosum.bench import diagnose as battery
-from zerosum.core.errors import Refusal
+from zerosum.core import checkpoint
+from zerosum.core.errors import Interrupted, Refusal
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.training import trainer
@@ -112,13 +113,10 @@ def test_few_looks_and_missing_numbers_raise_nothing() -> None:
 
 def test_the_recorded_battery_is_judged_as_the_results_say() -> None:
     """The rules as they now are, on the recorded runs, give what bench/results/diagnose.json claims."""
-    root = Path(__file__).parents[2]
-    kept = json.loads((root / battery.RECORDS).read_text(encoding="utf-8"))
-    named, accused = battery.verdicts([entry for entry in kept if entry["part"] == "judged"])
-    claimed = json.loads((root / "bench/results/diagnose.json").read_text(encoding="utf-8"))
+    claimed = json.loads((Path(__file__).parents[2] / "bench/results/diagnose.json").read_text(encoding="utf-8"))
     values = {measure["name"]: measure["values"][0] for measure in claimed["measures"]}
-    assert 100 * sum(named) / len(named) == pytest.approx(values["named"])
-    assert 100 * sum(accused) / len(accused) == pytest.approx(values["accused"])
+    found = {measure.name: measure.values[0] for measure in battery.bench("full", (0,))}
+    assert found == pytest.approx(values)
 
 
 # --------------------------------------------------------------------------------------- steps that are not finite
@@ -194,3 +192,68 @@ def test_three_times_and_it_stops_with_the_reason(tmp_path: Path) -> None:
     assert not run.is_finished
     assert finite(run)
     assert run.snapshots
+
+
+class AfterImages:
+    """Asks a run to stop once so many images are drawn."""
+
+    def __init__(self, training: trainer.Training, images: int):
+        self.training, self.images = training, images
+
+    @property
+    def asked(self) -> bool:
+        return self.training.match.clock.images >= self.images
+
+
+def end_of(run: Run) -> dict[str, str]:
+    found, _ = checkpoint.newest(run.path / "state")
+    assert found is not None
+    return {name: found.hashes[f"{name}.safetensors"] for name in ("game", "optimizers", "average")}
+
+
+@pytest.mark.parametrize("stop_at", [180, 216, 236])
+def test_stopped_amid_nonsense_it_comes_to_the_same_end(tmp_path: Path, stop_at: int) -> None:
+    """From image 200 on, every step of G is infinite until the rates have been halved once."""
+
+    def fresh(folder: Path) -> trainer.Training:
+        game, source = faulty(lambda clock: False)
+        D, G = game.turns()[0], game.turns()[1]
+        training: list[trainer.Training] = []
+
+        def loss(batch: Any, clock: Any) -> Any:
+            value, notes = G.loss(batch, clock)
+            bad = clock.images > 200 and training[0].match.slower == 1
+            return value * (torch.inf if bad else 1), notes
+
+        game.turns = lambda: [D, replace(G, loss=loss)]
+        training.append(trainer.Training(game, source, Run(folder), PLAN, Silent()))
+        return training[0]
+
+    fresh(tmp_path / "whole").play()
+    halves = fresh(tmp_path / "halves")
+    with pytest.raises(Interrupted):
+        halves.play(AfterImages(halves, stop_at))  # type: ignore[arg-type]
+    fresh(tmp_path / "halves").play()
+    assert end_of(Run(tmp_path / "whole")) == end_of(Run(tmp_path / "halves"))
+
+
+def test_stopped_with_buffers_that_are_not_finite_the_checkpoint_before_stands(tmp_path: Path) -> None:
+    game, source = faulty(lambda clock: False)
+    run = Run(tmp_path / "run")
+    training = trainer.Training(game, source, run, PLAN, Silent())
+
+    class Poison(AfterImages):
+        @property
+        def asked(self) -> bool:
+            if super().asked:
+                next(b for b in training.match.game.buffers() if b.is_floating_point()).fill_(torch.nan)
+            return super().asked
+
+    with pytest.raises(Interrupted):
+        training.play(Poison(training, 100))  # type: ignore[arg-type]
+    found, _ = checkpoint.newest(run.path / "state")
+    assert found is not None
+    assert all(t.isfinite().all() for t in found.tensors("game").values() if t.is_floating_point())
+    game, source = faulty(lambda clock: False)
+    trainer.train(game, source, run, PLAN)
+    assert run.is_finished

@@ -52,13 +52,23 @@ def test_a_falling_curve_is_worth_going_on_with_and_says_how_much() -> None:
 
 @pytest.mark.parametrize(("level", "state"), [(0.5, "done"), (1.5, "stuck")])
 def test_a_flat_curve_is_over(level: float, state: str) -> None:
-    lines = curve([3 * level, 2 * level, level, *[level * 1.001] * 6])
+    lines = curve([3 * level, 2 * level, level, *[level * 1.001] * 9])
     expected = outlook(lines)
     assert expected.state == state
     assert expected.chosen == "snapshot-000003000.safetensors"
 
 
+def test_coverage_that_leads_has_its_own_error() -> None:
+    leading = line(1, 0.8) | {"coverage": {"value": 0.1}, "n": 900, "verdict": {"ratio": 6.0, "text": ""}}
+    assert error(leading) == pytest.approx(6 * 0.1)
+
+
+def test_a_trend_that_still_falls_is_not_over() -> None:
+    assert outlook(curve([9.0, 3.0, 2.0, *np.linspace(1.9, 1.2, 10)])).state == "going"
+
+
 def test_few_scores_say_nothing() -> None:
+    assert outlook([line(50 * (i + 1), 2.0) for i in range(9)]).state == "early"
     assert outlook(curve([2.0, 1.0])).state == "early"
     assert outlook([]).chosen is None
 
@@ -67,7 +77,7 @@ def test_with_stop_the_run_ends_when_nothing_more_is_expected(tmp_path: Path, mo
     states = iter(["early", "going", "done"])
     monkeypatch.setattr(trainer, "outlook", lambda lines: Outlook(next(states), None, 0.0, "Done: nothing better."))
     source, run = Blobs(20), Run(tmp_path / "run")
-    plan = Plan(images=400, batch=4, save=40, score=0, stop=True)
+    plan = Plan(images=400, batch=4, save=40, stop=True)
     trainer.train(api.build("dcgan", source, {"width": 2, "z": 4}, seed=0), source, run, plan)
     assert run.is_finished
     assert run.log()[-1]["images"] == 120

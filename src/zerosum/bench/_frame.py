@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import math
 import subprocess
+import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from zerosum.core.batch import Source
 from zerosum.core.errors import Refusal, nearest
-from zerosum.core.files import cache_dir, digest, save_json
+from zerosum.core.files import cache_dir, digest, save_json, written
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 
@@ -78,7 +80,9 @@ def run_bench(row: str, budget: Budget, seeds: Sequence[int]) -> dict:
 
     module = importlib.import_module(f"zerosum.bench.{row}")
     bench: Callable[[Budget, Sequence[int]], list[Measure]] = module.bench
-    seeds = getattr(module, "SEEDS", seeds)  # a row that trains nothing to be judged says so
+    seeds = getattr(
+        module, "SEEDS", seeds
+    )  # a row that trains nothing to be judged says so, and one that measures time
     begin = time.monotonic()
     measures = bench(budget, seeds)
     flag = "" if budget == "full" else f" --{budget}"
@@ -92,7 +96,7 @@ def run_bench(row: str, budget: Budget, seeds: Sequence[int]) -> dict:
         "versions": versions(),
         "seeds": list(seeds),
         "commit": _commit(),
-        "deterministic": row not in ("speed", "intake"),
+        "deterministic": getattr(module, "DETERMINISTIC", True),
         "measures": [asdict(m) | {"worst": m.worst, "passes": m.passes} for m in measures],
     }
 
@@ -123,6 +127,28 @@ def _code(game: str) -> str:
     files = [package / "games" / f"{game}.py", *(p for d in ("layers", "losses") for p in (package / d).glob("*.py"))]
     files += [package / "training" / "match.py", package / "training" / "average.py"]
     return digest([path.read_text(encoding="utf-8") for path in sorted(files)])
+
+
+def recorded(row: str) -> list[dict]:
+    """The recorded runs that a row judges, from `records/ROW.json.gz`. Raises Refusal where there are none."""
+    path = FOLDER / "records" / f"{row}.json.gz"
+    if not path.is_file():
+        raise Refusal(f"bench {row}: no recorded runs are here. `python -m zerosum.bench.{row}` makes them (an hour).")
+    return json.loads(gzip.decompress(path.read_bytes()))
+
+
+def record(row: str, cases: Iterable[Sequence], play: Callable[[Any, Path], dict], fresh: bool) -> None:
+    """Plays the cases that are not recorded yet, or all of them, and keeps what `play` returns under "case"."""
+    path = FOLDER / "records" / f"{row}.json.gz"
+    kept = recorded(row) if path.is_file() and not fresh else []
+    done = [entry["case"] for entry in kept]
+    path.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for case in (case for case in cases if list(case) not in done):
+            kept.append({"case": list(case), **play(case, Path(folder))})
+            lines = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in kept)
+            with written(path) as temporary:
+                temporary.write_bytes(gzip.compress(f"[\n{lines}\n]\n".encode(), mtime=0))
 
 
 def table(records: Sequence[dict]) -> str:

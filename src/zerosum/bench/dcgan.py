@@ -19,6 +19,7 @@ from zerosum.metrics.panel import Panel
 from zerosum.training.match import Match
 
 GRID = Path("docs/img/dcgan-avatars.png")
+DETERMINISTIC = False  # the hours of Keras are measured
 KERAS_ITERATIONS = {"smoke": 1, "quick": 1, "full": 20}  # a hundred take half an hour on two cores without AMX
 
 

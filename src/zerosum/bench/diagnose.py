@@ -1,12 +1,12 @@
 """Row diagnose: sabotaged runs are named by their fault, and healthy ones are not accused.
 
-The runs' records are kept in bench/records/diagnose.json, so that the rules can be judged again in seconds;
-`--fresh` of `python -m zerosum.bench.diagnose` makes them anew.
+What was recorded of the runs lies in records/diagnose.json.gz, so that the rules can be judged again in seconds;
+`python -m zerosum.bench.diagnose` plays what is missing, with `--fresh` all of it.
 """
 
 from __future__ import annotations
 
-import json
+import sys
 import tempfile
 import time
 import tomllib
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from zerosum import api
-from zerosum.bench._frame import FOLDER, Budget, Measure, measure
+from zerosum.bench._frame import FOLDER, Budget, Measure, measure, record, recorded
 from zerosum.core.batch import Images, Source
 from zerosum.core.game import Clock, Game, Moves, Turn
 from zerosum.core.generator import Generator, LatentGenerator
@@ -32,7 +32,6 @@ from zerosum.training import trainer
 from zerosum.training.monitor import diagnose
 from zerosum.training.record import Record
 
-RECORDS = Path("bench/records/diagnose.json")
 SEEDS = (0,)  # those of the runs stand in diagnose.toml
 BATTERY = tomllib.loads((FOLDER / "diagnose.toml").read_text(encoding="utf-8"))
 SIZE, IMAGES, WIDTH, Z, RATE = 32, 12_800, 16, 64, 2e-3  # narrow networks, 400 rounds: a brisk rate is healthy
@@ -41,12 +40,14 @@ Case = tuple[str, str, str, str, int]  # part, name, game, data, seed
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
-    """The records of the part `judged`, judged by the rules as they now are."""
-    kept = [entry for entry in _records() if entry["part"] == "judged"]
+    """The recorded runs of the part `judged`, judged by the rules as they now are. Smoke: two runs, made for it."""
     if budget == "smoke":
         with tempfile.TemporaryDirectory() as folder:
-            play(("judged", "overflow", "house", "avatars", 0), Path(folder), images=2_000)
-    named, accused = verdicts(kept)
+            made = [("judged", name, "house", "avatars", 0) for name in ("overflow", "plain")]
+            entries = [{"case": case, **play(case, Path(folder), images=2_000)} for case in made]
+    else:
+        entries = [entry for entry in recorded("diagnose") if entry["case"][0] == "judged"]
+    named, accused = verdicts(entries)
     return [
         measure("diagnose", "named", [100 * float(np.mean(named))]),
         measure("diagnose", "accused", [100 * float(np.mean(accused))]),
@@ -59,9 +60,9 @@ def verdicts(entries: Sequence[dict]) -> tuple[list[bool], list[bool]]:
     """Of the sabotaged runs, whether the first accusation is the right one; of the healthy, whether there is any."""
     named, accused = [], []
     for entry in entries:
-        first = first_accusation(entry)
-        if entry["name"] in BATTERY["sabotages"]:
-            named.append(first in BATTERY["sabotages"][entry["name"]])
+        first, name = first_accusation(entry), entry["case"][1]
+        if name in BATTERY["sabotages"]:
+            named.append(first in BATTERY["sabotages"][name])
         else:
             accused.append(first is not None)
     return named, accused
@@ -96,7 +97,7 @@ def cases(part: str) -> list[Case]:
 
 def play(case: Case, folder: Path, images: int = IMAGES) -> dict:
     """Trains one run of the battery, and returns what the rules read of it."""
-    part, name, game_name, data, seed = case
+    _, name, game_name, data, seed = case
     source = _source(name, data, seed)
     plan, settings = _given(name, seed, images)
     game = api.build(game_name, source, settings, seed)
@@ -107,19 +108,11 @@ def play(case: Case, folder: Path, images: int = IMAGES) -> dict:
         trainer.train(game, _Late(source) if name == "starved" else source, run, plan)
     except api.Refusal as refusal:
         print(f"  {refusal}")
-    record = Record.of(run)
-    keep = {key: record.info.get(key) for key in ("game", "config", "plan", "parameters", "total")}
-    looks = [{key: _rounded(value) for key, value in look.items()} for look in record.looks]
+    shown = Record.of(run)
+    keep = {key: shown.info.get(key) for key in ("game", "config", "plan", "parameters", "moves", "makes", "total")}
+    looks = [{key: _rounded(value) for key, value in look.items()} for look in shown.looks]
     print(f"{name:<22}{game_name:<8}{data:<16}{time.monotonic() - begin:5.0f} s", flush=True)
-    return {
-        "part": part,
-        "name": name,
-        "data_name": data,
-        "seed": seed,
-        "info": keep,
-        "data": record.data,
-        "looks": looks,
-    }
+    return {"info": keep, "data": shown.data, "looks": looks}
 
 
 def _source(name: str, data: str, seed: int) -> Pictures:
@@ -272,28 +265,7 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-def _records() -> list[dict]:
-    return json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
-
-
-def _keep(entries: Sequence[dict]) -> None:
-    RECORDS.parent.mkdir(parents=True, exist_ok=True)
-    lines = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in entries)
-    RECORDS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-
-
-def make(parts: Sequence[str], fresh: bool) -> None:
-    """Plays what is not recorded yet, or all of it, and keeps the records."""
-    kept = [] if fresh else _records()
-    done = {(e["part"], e["name"], e["info"]["game"], e["data_name"], e["seed"]) for e in kept}
-    with tempfile.TemporaryDirectory() as folder:
-        for case in (case for part in parts for case in cases(part) if case not in done):
-            kept.append(play(case, Path(folder)))
-            _keep(kept)
-
-
 if __name__ == "__main__":
-    import sys
-
     torch.set_num_threads(1)
-    make([word for word in sys.argv[1:] if not word.startswith("-")] or ["set", "judged"], "--fresh" in sys.argv)
+    parts = [word for word in sys.argv[1:] if not word.startswith("-")] or ["set", "judged"]
+    record("diagnose", (case for part in parts for case in cases(part)), play, fresh="--fresh" in sys.argv)

@@ -35,6 +35,7 @@ PLAYING = 2.5  # times the seconds from one save to the next: the time of play w
 STARTING = 0.5  # seconds from a start within which every eighth falls
 PATIENCE = 120.0  # seconds after which a start that does not play counts as lost
 SEEDS = (0,)  # decides the moments; the run that is killed is one
+DETERMINISTIC = False  # what a kill falls into is the machine's to say
 
 
 @dataclass(frozen=True)

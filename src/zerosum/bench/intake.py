@@ -19,6 +19,7 @@ from zerosum.data.pictures import Pictures, in_parallel
 NUM = {"smoke": 40, "quick": 1_000, "full": 10_000}
 SIDE, RESOLUTION, QUALITY = 350, 64, 85
 SEEDS = (0,)  # it trains nothing that is judged
+DETERMINISTIC = False  # it measures seconds
 _FIELDS, _FIELD_SIDE = 16, 512
 
 

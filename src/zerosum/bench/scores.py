@@ -21,6 +21,7 @@ from zerosum.metrics.frechet import frechet
 from zerosum.metrics.panel import Panel
 
 SEEDS = (0,)  # it trains nothing that is judged
+DETERMINISTIC = False  # it measures seconds
 JUDGED = {"smoke": 50, "quick": 1000, "full": 10_000}
 TIMED = {"smoke": (1, 1), "quick": (16, 3), "full": (64, 5)}  # pictures that Inception looks at, and how often
 COMPARED = {"smoke": 4, "quick": 64, "full": 2560}  # pictures on each side of a FID

@@ -28,6 +28,7 @@ from zerosum.training.trainer import Training
 
 BATCH = 64
 SEEDS = (0,)  # it trains nothing that is judged
+DETERMINISTIC = False  # it measures seconds
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:

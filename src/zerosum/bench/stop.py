@@ -1,11 +1,12 @@
 """Row stop: on recorded runs, the snapshot that patience keeps is as good as the best, and it stops in time.
 
-The curves are kept in bench/records/stop.json; `python -m zerosum.bench.stop` records those that are missing.
+The curves lie in records/stop.json.gz; `python -m zerosum.bench.stop` plays what is missing, with `--fresh` all of it.
 """
 
 from __future__ import annotations
 
-import json
+import itertools
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 
 from zerosum import api
-from zerosum.bench._frame import Budget, Measure, measure
+from zerosum.bench._frame import Budget, Measure, measure, record, recorded
 from zerosum.core.generator import load
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
@@ -24,7 +25,6 @@ from zerosum.metrics.panel import Panel
 from zerosum.training import trainer
 from zerosum.training.patience import chosen, error, outlook, score
 
-RECORDS = Path("bench/records/stop.json")
 SEEDS = (0,)  # each recorded run has its own
 GAMES, DATA, COUNTS = ("dcgan", "house"), ("avatars", "fashion_mnist", "cifar10", "emoji", "quickdraw"), (400, 3000)
 SIZE, IMAGES, SAVES, JUDGED = 32, 40_000, 25, 500
@@ -32,15 +32,16 @@ Case = tuple[str, str, int]  # game, data, pictures
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
-    """Plays each recorded curve again to the rule, snapshot by snapshot."""
+    """Plays each recorded curve again to the rule, snapshot by snapshot. Smoke: one short curve, made for it."""
     if budget == "smoke":
         with tempfile.TemporaryDirectory() as folder:
-            record(("house", "avatars", 400), Path(folder), images=4 * 512, saves=4)
-    ends = [replay(entry["lines"]) for entry in _records()]
-    within, late = [end[0] for end in ends], [end[1] for end in ends]
+            entries = [play(("house", "avatars", 400), Path(folder), images=4 * 512, saves=4)]
+    else:
+        entries = recorded("stop")
+    ends = [replay(entry["lines"]) for entry in entries]
     return [
-        measure("stop", "within", [100 * float(np.mean(within))]),
-        measure("stop", "images", [max(late)]),
+        measure("stop", "within", [100 * float(np.mean([end[0] for end in ends]))]),
+        measure("stop", "images", [max(end[1] for end in ends)]),
         measure("stop", "stopped", [float(sum(end[2] for end in ends))]),
         measure("stop", "curves", [float(len(ends))]),
     ]
@@ -60,7 +61,7 @@ def replay(lines: Sequence[dict]) -> tuple[bool, float, bool]:
 # -------------------------------------------------------------------------------------------------- recording them
 
 
-def record(case: Case, folder: Path, images: int = IMAGES, saves: int = SAVES) -> dict:
+def play(case: Case, folder: Path, images: int = IMAGES, saves: int = SAVES) -> dict:
     """Trains a run and scores each of its snapshots, by the untrained judge and coverage."""
     game, data, count = case
     source = open_data(data, SIZE, progress=False)
@@ -72,7 +73,7 @@ def record(case: Case, folder: Path, images: int = IMAGES, saves: int = SAVES) -
     panel = Panel(few, n=min(JUDGED, count), judges=("random",))
     lines = [_scored(panel, path) for path in run.snapshots]
     print(*case, [round(score(line), 3) for line in lines], flush=True)
-    return {"game": game, "data": data, "count": count, "lines": lines}
+    return {"lines": lines}
 
 
 def _scored(panel: Panel, path: Path) -> dict:
@@ -82,23 +83,6 @@ def _scored(panel: Panel, path: Path) -> dict:
     return {"images": generator.header.images, "snapshot": path.name, **kept}
 
 
-def _records() -> list[dict]:
-    return json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.is_file() else []
-
-
-def make() -> None:
-    """Records the curves that are missing."""
-    kept = _records()
-    done = {(entry["game"], entry["data"], entry["count"]) for entry in kept}
-    RECORDS.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        for case in ((g, d, c) for g in GAMES for d in DATA for c in COUNTS):
-            if case not in done:
-                kept.append(record(case, Path(folder)))
-                lines = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in kept)
-                RECORDS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    make()
+    record("stop", itertools.product(GAMES, DATA, COUNTS), play, fresh="--fresh" in sys.argv)

@@ -11,7 +11,7 @@ import numpy as np
 
 from zerosum.metrics.kid import T_QUANTILE
 
-FEWEST = 4  # scored snapshots before anything is said
+FEWEST, SOONEST = 6, 5_000  # scored snapshots, and images, before anything is said
 BEYOND = 1.4  # a run is over when it has gone on so many times beyond the snapshot that it keeps
 WORTH = 0.05  # a gain over the next doubling, as a share, that is worth the time
 
@@ -37,11 +37,18 @@ def score(line: dict[str, Any]) -> float:
 
 
 def error(line: dict[str, Any]) -> float:
-    """The standard error of `score`, from the leading judge's interval."""
+    """The standard error of `score`, from the interval of the KID that leads, or from the share that coverage is."""
     kids = [line[name] for name in ("kid", "kid_random") if name in line]
-    leading = max(kids, key=lambda kid: kid["value"] / max(kid["pca_gaussian"], 1e-12))
-    half = (leading["high"] - leading["low"]) / 2
-    return abs(half / T_QUANTILE * score(line) / leading["value"]) if leading["value"] else math.inf
+    leading = max(kids, key=_ratio)
+    if _ratio(leading) >= 0.999 * score(line):
+        half = (leading["high"] - leading["low"]) / 2
+        return abs(half / T_QUANTILE * score(line) / leading["value"])
+    share, n = line["coverage"]["value"], line.get("n", 500)
+    return score(line) * math.sqrt((1 - share) / max(share * n, 0.5))
+
+
+def _ratio(kid: dict[str, float]) -> float:
+    return kid["value"] / max(kid["pca_gaussian"], 1e-12)
 
 
 def chosen(lines: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -66,17 +73,23 @@ def outlook(lines: Sequence[dict[str, Any]]) -> Outlook:
     """What is to be expected, from the lines of metrics.jsonl."""
     scored = [line for line in lines if "verdict" in line]
     kept = chosen(scored)
-    if kept is None or len(scored) < FEWEST:
+    if kept is None or len(scored) < FEWEST or scored[-1]["images"] < SOONEST:
         name = kept["snapshot"] if kept else None
         return Outlook("early", name, None, "Too early to say whether more is to be expected.")
     gain, over = _gain(scored), scored[-1]["images"] >= BEYOND * kept["images"]
-    if not over or (gain > WORTH and score(scored[-1]) <= score(kept)):
-        text = f"Worth going on: as many images again would bring the score down by about {100 * max(gain, 0):.0f} %."
-        return Outlook("going", kept["snapshot"], gain, text if gain > 0.005 else "Not over yet; little to expect.")
+    if not over or gain > WORTH:
+        return Outlook("going", kept["snapshot"], gain, _worth(gain))
     since = f"nothing better since {kept['images']:,} images"
     if score(kept) < 1:
         return Outlook("done", kept["snapshot"], gain, f"Done: {since}.")
     return Outlook("stuck", kept["snapshot"], gain, f"Stuck: {since}, and it is not better than PCA-Gaussian.")
+
+
+def _worth(gain: float) -> str:
+    if gain < 0.005:
+        return "Not over yet; little to expect."
+    about = "half or more" if gain > 0.5 else f"about {100 * gain:.0f} %"
+    return f"Worth going on: as many images again would bring the score down by {about}, if it goes on like this."
 
 
 def _gain(scored: Sequence[dict[str, Any]]) -> float:

@@ -168,18 +168,28 @@ def _since_above(record: Record) -> int:
 
 
 def collapse(record: Record) -> Finding | None:
-    """Made pictures that are all alike, or copies of a few."""
-    spread, twins = record.recent("spread"), record.recent("twins")
-    if not (spread < 0.25 or (twins > 0.5 and record.recent("coverage") < POOR)):
+    """Made pictures that are all alike, or copies of a few; not a beginner's, which differ more with each look."""
+    spread, twins = record.series("spread"), record.series("twins")
+    if len(spread) < LOOKS or not (
+        _recent(spread) < 0.25 or (_recent(twins) > 0.5 and record.recent("coverage") < POOR)
+    ):
+        return None
+    if _recent(spread) >= 0.01 and _recent(spread) > 1.5 * _recent(spread[: -max(3, len(spread) // 4)]):
         return None
     says = (
-        f"Made pictures differ from each other by {100 * spread:.0f} % of what real ones do, and "
-        f"{100 * twins:.0f} % have a twin among {NUM}."
+        f"Made pictures differ from each other by {100 * _recent(spread):.0f} % of what real ones do, and "
+        f"{100 * _recent(twins):.0f} % have a twin among {NUM}."
     )
     why = "The generator has found a few pictures that pass, and makes nothing else (mode collapse)."
-    remedy = f"Take an earlier snapshot; lower the discriminator's rate{_or(record, 'gamma', 'raise')}."
-    since = record.since("spread" if spread < 0.25 else "twins", lambda v: v < 0.25 if spread < 0.25 else v > 0.5)
+    since = min(record.since("spread", lambda v: v < 0.25), record.since("twins", lambda v: v > 0.5))
+    remedy = _stronger_penalty(record, 5)
     return _finding(record, "mode_collapse", "fault", says, why, remedy, "spread", "twins", "coverage", since=since)
+
+
+def _recent(values: np.ndarray) -> float:
+    """The median of the last quarter of the values, of three at least; NaN where there is none."""
+    kept = values[-max(3, len(values) // 4) :]
+    return float(np.nanmedian(kept)) if np.isfinite(kept).any() else math.nan
 
 
 def class_missing(record: Record) -> Finding | None:
@@ -200,11 +210,11 @@ def class_missing(record: Record) -> Finding | None:
 def discriminator_wins(record: Record) -> Finding | None:
     """A judge that is never wrong, and a generator that gets nowhere."""
     judge, spread = record.recent("judge"), record.recent("spread")
-    if not judge > 0.997 or not record.recent("coverage") < POOR or spread < 0.01:
+    if len(record.looks) < LOOKS or not judge > 0.997 or not record.recent("coverage") < POOR or spread < 0.01:
         return None
     says = f"The discriminator tells real from made in {100 * judge:.1f} % of pairs."
     why = "Sure of everything, it has no gradient left that would tell the generator where to go."
-    remedy = f"Lower the discriminator's rate or its turns{_or(record, 'gamma', 'raise')}."
+    remedy = _stronger_penalty(record, 5)
     since = record.since("judge", lambda value: value > 0.997)
     return _finding(record, "discriminator_wins", "fault", says, why, remedy, "judge", since=since)
 
@@ -212,13 +222,13 @@ def discriminator_wins(record: Record) -> Finding | None:
 def generator_wins(record: Record) -> Finding | None:
     """A judge that can no longer tell, though the pictures are poor."""
     judge = record.recent("judge")
-    if not judge < 0.55 or not record.recent("coverage") < POOR:
+    if len(record.looks) < LOOKS or not judge < 0.55 or not record.recent("coverage") < POOR:
         return None
     says = (
         f"The discriminator tells real from made in {100 * judge:.0f} % of pairs, a coin's toss, and yet they differ."
     )
     why = "The discriminator is too weak, or learns too slowly, to see what is wrong."
-    remedy = f"Raise the discriminator's rate or its turns{_or(record, 'gamma', 'lower')}."
+    remedy = _stronger_penalty(record, 0.2)
     since = record.since("judge", lambda value: value < 0.55)
     return _finding(record, "generator_wins", "fault", says, why, remedy, "judge", "coverage", since=since)
 
@@ -361,6 +371,9 @@ def _command(record: Record, *more: str, rate: float | None = None) -> str:
     return " ".join([shlex.join(words), *change, *more]).strip() or "Change the learning rate."
 
 
-def _or(record: Record, setting: str, verb: str) -> str:
-    """A further remedy, where the game has the setting."""
-    return f", or {verb} --{setting}" if setting in record.info.get("config", {}) else ""
+def _stronger_penalty(record: Record, times: float) -> str:
+    """The command with the discriminator's penalty changed, where the game has one; else with a lower rate."""
+    gamma: Any = record.info.get("config", {}).get("gamma")
+    if gamma is None:
+        return _command(record, rate=0.3)
+    return _command(record, f"--gamma {gamma * times or 2:g}")

@@ -14,27 +14,39 @@ from rich.text import Text
 
 
 class Screen(Protocol):
-    """Where the trainer says how it goes."""
+    """Where the trainer says how it goes. Between `start` and the end of its block, it shows a run's progress."""
 
-    def start(self, total: int, done: int) -> None: ...
+    def start(self, total: int, done: int) -> None:
+        """A run of `total` images goes on from `done`."""
+        ...
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
-    def advance(self, images: int) -> None: ...
+    def advance(self, images: int) -> None:
+        """So many images are drawn by now, those before the start included."""
+        ...
 
-    def note(self, notes: Mapping[str, float]) -> None: ...
+    def note(self, notes: Mapping[str, float]) -> None:
+        """What the log's newest line says of the losses, to be shown from the next `advance` on."""
+        ...
 
-    def score(self, scores: Mapping) -> None: ...
+    def score(self, scores: Mapping) -> None:
+        """The newest snapshot's scores, as `metrics.panel.Panel.score` gives them."""
+        ...
 
-    def say(self, sentence: str) -> None: ...
+    def say(self, sentence: str) -> None:
+        """A sentence for the person, at once."""
+        ...
 
-    def busy(self, what: str) -> contextlib.AbstractContextManager[None]: ...
+    def busy(self, what: str) -> contextlib.AbstractContextManager[None]:
+        """What keeps the trainer from playing while the block lasts, such as "scoring"."""
+        ...
 
 
 class Silent:
-    """Says nothing."""
+    """Says nothing, whatever `Screen` is told."""
 
     def start(self, total: int, done: int) -> None: ...
 
@@ -75,6 +87,7 @@ class Bar:
         self._notes = self._scores = ""
 
     def start(self, total: int, done: int) -> None:
+        """A new bar, of `total` images, `done` of which are drawn."""
         self._began, self._done, self._total = time.monotonic(), done, total
         self._said, self._then = self._began, done
         self._task = self._progress.add_task("", total=total, completed=done, notes="", scores="")
@@ -88,6 +101,7 @@ class Bar:
         self._progress.stop()
 
     def advance(self, images: int) -> None:
+        """Moves the bar to so many images; elsewhere, a line when it is time for one, and at the end."""
         images = min(images, self._total)  # the last batch may go beyond it
         self._progress.update(self._task, completed=images, notes=self._notes, scores=self._scores)
         if not self.console.is_terminal and (time.monotonic() - self._said > self.seconds or images >= self._total):
@@ -105,15 +119,18 @@ class Bar:
         return f"{rate:.0f} a second, {f'{left:.0f} s' if left < 120 else f'{left / 60:.0f} min'} left"
 
     def note(self, notes: Mapping[str, float]) -> None:
+        """The first four, beside the bar."""
         self._notes = "  ".join(f"{name} {value:.2f}" for name, value in list(notes.items())[:4])
 
     def score(self, scores: Mapping) -> None:
+        """The ImageNet judge's KID, or where there is none the untrained one's, beside the bar."""
         if "kid" in scores:
             self._scores = f"KID {scores['kid']['value']:.3f}"
         elif "kid_random" in scores:
             self._scores = f"KID-random {scores['kid_random']['value']:.3g}"
 
     def say(self, sentence: str) -> None:
+        """A line above the bar."""
         self.console.print(sentence, highlight=False, soft_wrap=True)
 
     @contextlib.contextmanager
