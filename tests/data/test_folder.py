@@ -15,7 +15,8 @@ from PIL import Image
 
 from zerosum.core.errors import Refusal
 from zerosum.data import folder as module
-from zerosum.data.folder import Unreadable, decode, folder
+from zerosum.data.decode import Unreadable, decode
+from zerosum.data.folder import folder
 
 
 @pytest.fixture(autouse=True)

@@ -68,6 +68,15 @@ def test_a_picture_lying_on_its_side_counts_as_it_stands(seen: Inspection):
     assert seen.facts.sizes[row].tolist() == [60, 80]
 
 
+@pytest.mark.parametrize("kind", ["png", "webp", "tif"])
+def test_so_it_does_in_other_formats(tmp_path: Path, kind: str):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    save(tmp_path / f"a.{kind}", scene(1), exif=exif)
+    facts = inspect(str(tmp_path), progress=False).facts
+    assert (facts.sizes.tolist(), facts.turned.tolist()) == ([[60, 80]], [True])
+
+
 def test_copies_and_near_duplicates(seen: Inspection):
     record = seen.record()
     assert record["copies"] == [["cat/0 copy.png", "cat/0.png"]]

@@ -13,9 +13,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +28,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 from zerosum import cli
 from zerosum.core.errors import Refusal
 from zerosum.data import decode as module
+from zerosum.data import tree as tree_module
 from zerosum.data.decode import Unreadable, decode, foreign, frames, num_frames
 from zerosum.data.folder import folder
+from zerosum.data.pairs import paired_folder
 from zerosum.data.pictures import Pictures
+from zerosum.data.prepare import export, halve, pair, split
+from zerosum.data.shelf import Shelf, gather
 from zerosum.data.tree import Lost, Tree, printable
 
 
@@ -706,6 +712,60 @@ def test_mixed_sizes_and_modes(tmp_path: Path) -> None:
         Image.new(mode, (1 + 7 * number, 90 - 9 * number)).save(where / f"{number}.tif")
     pictures = taken(where)
     assert (len(pictures), pictures.refused) == (10, [])
+
+
+# ------------------------------------------------------------------------------------------------------- large files
+
+WORK: dict[str, Callable[[Path], object]] = {
+    "intake": taken,
+    "intake of frames": lambda where: taken(where, frames="all"),
+    "intake again": lambda where: [taken(where), os.utime(where / "a" / "good0.png", (1, 1)), taken(where)],
+    "pairs": lambda where: paired_folder(where, 8, progress=False),
+    "a look": lambda where: gather(Shelf(where), False),
+    "export": lambda where: export(where, where.with_name("out"), 8, progress=False),
+    "split": lambda where: split(where, where.with_name("out"), 0.5, progress=False),
+    "pairing": lambda where: pair(where / "a", where / "b", where.with_name("out"), progress=False),
+    "halving": lambda where: halve(where, where.with_name("out"), progress=False),
+}
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_no_work_reads_two_large_files_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str) -> None:
+    for i in range(4):
+        for half in "ab":
+            Image.fromarray(painted() + i).save(good(tmp_path / "d" / half, 0) / f"good{i}.png")
+    reading, most, read = set[str](), [0], Tree.read
+
+    def slowly(tree: Tree, name: str) -> bytes:
+        reading.add(name)
+        most.append(len(reading))
+        time.sleep(0.005)
+        reading.remove(name)
+        return read(tree, name)
+
+    monkeypatch.setattr(tree_module, "_LARGE_BYTES", 10)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(Tree, "read", slowly)
+    WORK[work](tmp_path / "d")
+    assert max(most) == 1
+
+
+def test_a_large_file_is_held_until_it_is_worked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = Tree(good(tmp_path / "d", 2))
+    held = []
+
+    def hold() -> None:
+        with tree.held("good1.png"):
+            held.append("good1.png")
+
+    monkeypatch.setattr(tree_module, "_LARGE_BYTES", 10)
+    other = threading.Thread(target=hold)
+    with tree.held("good0.png"):
+        other.start()
+        other.join(0.05)
+        assert not held
+    other.join()
+    assert held
 
 
 # ------------------------------------------------------------------------------------------------------- zips, the disk

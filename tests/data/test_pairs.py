@@ -78,6 +78,16 @@ def test_halves_by_name_and_in_a_zip(tmp_path):
     assert red(paired_folder(tmp_path / "d.zip", 8, progress=False).batch(np.arange(3)).y) == [0, 1, 2]
 
 
+def test_a_zip_with_absolute_names_beside_others(tmp_path):
+    root = filled(tmp_path / "d", 3)
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
+        for file in sorted(root.rglob("*.*")):
+            first = "/" if file.parent.name == "a" else ""
+            archive.writestr(f"{first}around/{file.relative_to(root)}", file.read_bytes())
+    pairs = paired_folder(tmp_path / "d.zip", 8, progress=False)
+    assert red(pairs.batch(np.arange(3)).x) == red(pairs.batch(np.arange(3)).y) == [0, 1, 2]
+
+
 def test_bad_halves_are_named(tmp_path):
     root = filled(tmp_path / "d", 6)
     (root / "a" / "0001.png").write_bytes(b"")
@@ -96,6 +106,23 @@ def test_bad_halves_are_named(tmp_path):
         assert reasons["b/more.png"] == "has no partner in a/"
         assert sum("0004" in name for name in reasons) == 1
         assert len(reasons) == 5
+
+
+def test_a_half_that_vanishes_while_pairs_are_made_comes_back_another_time(tmp_path, monkeypatch):
+    root, prepare = filled(tmp_path / "d", 3), module._Intake.prepare
+
+    def without_one(intake, progress):
+        (root / "b" / "0001.bmp").rename(tmp_path / "away.bmp")
+        prepare(intake, progress)
+
+    monkeypatch.setattr(module._Intake, "prepare", without_one)
+    pairs = paired_folder(root, 8, progress=False)
+    assert len(pairs) == 2
+    assert [name for name, _ in pairs.refused] == ["b/0001.bmp"]
+    monkeypatch.undo()
+    monkeypatch.setenv("ZEROSUM_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "away.bmp").rename(root / "b" / "0001.bmp")
+    assert len(paired_folder(root, 8, progress=False)) == 3
 
 
 def test_held_out_pairs_stay_together(tmp_path):

@@ -14,7 +14,7 @@ import torch
 
 from zerosum.core.batch import Attribute, DataShape, Source
 from zerosum.core.errors import Refusal
-from zerosum.data.pictures import Pictures, Workshop, is_heldout, prepared, sides, workshop
+from zerosum.data.pictures import Pictures, Workshop, prepared, progress_bar, sides, split, workshop
 
 SHAPE = DataShape(4, 6, 3, (Attribute("kind", ("a", "b")),))
 
@@ -107,9 +107,19 @@ def test_full_disk_is_refused_before_work(tmp_path, monkeypatch):
         pass
 
 
-def test_heldout_is_a_tenth():
-    share = np.mean([is_heldout(f"{i:08x}") for i in range(10_000)])
-    assert share == pytest.approx(0.1)
+def test_heldout_is_a_tenth_by_the_first_four_bytes():
+    hashes = np.zeros((1000, 32), np.uint8)
+    hashes[:, :4] = np.arange(1000).astype(">u4")[:, None].view(np.uint8)
+    train, heldout = split(np.arange(5, 1000), hashes)
+    assert heldout.tolist() == list(range(10, 1000, 10))
+    assert sorted([*train, *heldout]) == list(range(5, 1000))
+    assert len(split(np.arange(99), hashes)[1]) == 0
+
+
+def test_no_bar_where_there_is_no_terminal(capfd):
+    with progress_bar("reading", 3) as advance:
+        advance(2)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_sides():

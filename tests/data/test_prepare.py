@@ -16,6 +16,7 @@ from zerosum.core.errors import Refusal
 from zerosum.data import prepare
 from zerosum.data.folder import folder
 from zerosum.data.prepare import export, halve, new_folder, pair, split
+from zerosum.data.shelf import gather
 
 
 @pytest.fixture(autouse=True)
@@ -231,6 +232,48 @@ def test_split_refuses_an_empty_side(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_split_leaves_out_what_vanishes_while_it_copies(tmp_path, monkeypatch):
+    source = labelled(tmp_path / "d")
+
+    def seen_and_lost(*what):
+        facts = gather(*what)
+        (source / "cat" / "01.png").unlink()
+        return facts
+
+    monkeypatch.setattr(prepare, "gather", seen_and_lost)
+    made = split(source, tmp_path / "out", 0.25, progress=False)
+    assert sum(made.parts.values()) == 39
+    assert [name for name, reason in made.refused if "No such file" in reason] == ["cat/01.png"]
+    listed = [line for side in made.parts for line in (made.out / side / "labels.csv").read_text().splitlines()[1:]]
+    assert len(listed) == 39
+    assert not any("cat/01.png" in line for line in listed)
+
+
+def test_split_refuses_where_a_whole_side_vanishes(tmp_path, monkeypatch):
+    source = labelled(tmp_path / "d", 8)
+
+    def seen_and_lost(*what):
+        facts = gather(*what)
+        for file in source.rglob("*.png"):
+            file.unlink()
+        return facts
+
+    monkeypatch.setattr(prepare, "gather", seen_and_lost)
+    with pytest.raises(Refusal, match=r"nothing is left for train/ \((cat|dog)/\d\d\.png: cannot be read"):
+        split(source, tmp_path / "out", 0.25, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_split_links_nothing_for_the_names_in_a_zip(tmp_path):
+    outside = save(tmp_path / "outside.png", scene(99)).as_posix()
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
+        for i in range(8):
+            archive.writestr(outside if i == 0 else f"{i}.png", save(tmp_path / "x.png", scene(i)).read_bytes())
+    made = split(tmp_path / "d.zip", tmp_path / "out", 0.25, link=True, progress=False)
+    assert sum(made.parts.values()) == 8
+    assert Path(outside).read_bytes() not in files(made.out).values()
+
+
 # --------------------------------------------------------------------------------------------------------------- pairs
 
 
@@ -297,6 +340,13 @@ def test_modes_are_kept_as_far_as_png_has_them(tmp_path, mode):
     with Image.open(tmp_path / "x.png") as again:
         assert again.mode == {"CMYK": "RGB"}.get(mode, mode)
         assert again.size == (12, 8)
+
+
+def test_broken_exif_costs_no_pair(tmp_path):
+    for side in "ab":
+        save(tmp_path / side / "1.png", scene(1), exif=b"Exif\0\0what is no EXIF")
+    made = pair(tmp_path / "a", tmp_path / "b", tmp_path / "out", progress=False)
+    assert made.parts == {"pairs": 1}
 
 
 def test_broken_pairs_alone_are_refused(tmp_path):

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from zerosum.core.pictures import MODES
 
+DECODING = 2  # raise it when the same files would give other pixels
 MAX_PIXELS = 64_000_000  # a larger picture is taken for a decompression bomb
 MAX_FRAMES = 256  # of one file
 WHITE = (255, 255, 255)
@@ -66,7 +67,7 @@ def decode(data: bytes, height: int, width: int, channels: int, ground: tuple[in
     else by 16, because cameras and microscopes leave the upper bits empty; floats by 1 if none is above 1.
     Raises Unreadable with the reason.
     """
-    with _opened(data) as picture:
+    with opened(data) as picture:
         return _pixels(picture, height, width, channels, ground)
 
 
@@ -74,7 +75,7 @@ def frames(
     data: bytes, height: int, width: int, channels: int, ground: tuple[int, int, int] = WHITE, most: int = MAX_FRAMES
 ) -> Iterator[np.ndarray]:
     """The frames of a moving picture, as `decode` gives the first; at most `most`. Raises Unreadable where one ends."""
-    with _opened(data) as picture:
+    with opened(data) as picture:
         for number in range(min(most, _num_frames(picture))):
             picture.seek(number)
             yield _pixels(picture, height, width, channels, ground)
@@ -82,7 +83,7 @@ def frames(
 
 def num_frames(data: bytes) -> int:
     """How many frames a picture file claims to have. Raises Unreadable."""
-    with _opened(data) as picture:
+    with opened(data) as picture:
         return _num_frames(picture)
 
 
@@ -131,8 +132,8 @@ def one_at_a_time(large: bool) -> contextlib.AbstractContextManager:
 
 
 @contextlib.contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
-    """The picture, of a size that may be decoded; whatever goes wrong comes out as Unreadable."""
+def opened(data: bytes) -> Iterator[Image.Image]:
+    """The picture, of a size that may be decoded; whatever goes wrong in the block comes out as Unreadable."""
     if not data:
         raise Unreadable("the file is empty")
     try:
@@ -185,22 +186,27 @@ def _pixels(picture: Image.Image, height: int, width: int, channels: int, ground
     picture.draft(None, (2 * max(height, width), 2 * max(height, width)))
     picture.load()
     _check(picture)  # a GIF's later frames may be larger than its first, an icon's picture larger than it says
-    turn, profile = _orientation(picture), picture.info.get("icc_profile")
+    turn, profile = orientation(picture), picture.info.get("icc_profile")
     whole = _resizable(picture)
     small = _fit(whole, width, height) if turn > 4 else _fit(whole, height, width)
     if small.mode in ("I", "F"):
         small = _in_8_bits(small, cast(float, whole.getextrema()[1]))
-    if turn in _TURNS:
-        small = small.transpose(_TURNS[turn])
+    small = upright(small, turn)
     return np.asarray(_in_mode(_in_srgb(small, profile), channels, ground), np.uint8).reshape(height, width, -1)
 
 
-def _orientation(picture: Image.Image) -> int:
-    """EXIF's tag 274: 1 upright, above 4 lying on its side. Asked after loading: some formats keep it at their end."""
+def orientation(picture: Image.Image) -> int:
+    """EXIF's tag 274: 1 upright, above 4 lying on its side. Pillow sets a TIFF upright when it loads it: 1 from then
+    on, while its `size` is that of the upright picture from the start."""
     try:
         return int(picture.getexif().get(274, 1))
     except Exception:  # a broken EXIF block; the picture itself is good
         return 1
+
+
+def upright(picture: Image.Image, orientation: int) -> Image.Image:
+    """The picture, set upright from such an orientation."""
+    return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
 
 
 def _resizable(picture: Image.Image) -> Image.Image:

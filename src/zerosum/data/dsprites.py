@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from zerosum.core.batch import Attribute, DataShape
-from zerosum.data import folder
-from zerosum.data.packaged import content_hashes, packaged, write
-from zerosum.data.pictures import Pictures, progress_bar, sides, workshop
+from zerosum.data.packaged import packaged, write
+from zerosum.data.pictures import Pictures, content_hashes, progress_bar, sides, split, workshop
 
 RECIPE = 1  # raise it when the same package would give other pixels
 SIZE = 64
@@ -47,7 +46,7 @@ def dsprites(resolution: int | tuple[int, int] = SIZE, progress: bool = True) ->
             for start, pixels in _blocks(file):
                 hashes[start : start + len(pixels)] = content_hashes(pixels)
                 write(making, start, pixels, advance)
-            making.finish(fingerprint, *folder.split(np.arange(len(codes)), hashes))
+            making.finish(fingerprint, *split(np.arange(len(codes)), hashes))
 
     return packaged("dsprites", RECIPE, size, make, progress)
 

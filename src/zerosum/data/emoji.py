@@ -11,9 +11,9 @@ import numpy as np
 from zerosum.core.archives import members
 from zerosum.core.batch import Attribute, DataShape
 from zerosum.core.packages import fetch
-from zerosum.data import folder
+from zerosum.data.decode import decode
 from zerosum.data.packaged import packaged
-from zerosum.data.pictures import Pictures, in_parallel, sides, workshop
+from zerosum.data.pictures import Pictures, content_hash, in_parallel, sides, split, workshop
 
 RECIPE = 1  # raise it when the same package would give other pixels, or others held out
 SIZE = 64
@@ -50,15 +50,15 @@ def emoji(resolution: int | tuple[int, int] = SIZE, progress: bool = True) -> Pi
     def make(file: Path, fingerprint: str) -> None:
         entries = _entries(file)
         drawn = {PurePosixPath(name).name: stream.read() for name, stream in members(file) if "/img/google/64/" in name}
-        hashes = np.stack([folder.content_hash(entry["base"].encode()) for entry in entries])
+        hashes = np.stack([content_hash(entry["base"].encode()) for entry in entries])
         with workshop(len(entries), DataShape(*size, 3, (Attribute("category", CATEGORIES),))) as making:
 
             def one(i: int) -> None:
-                making.pixels[i] = folder.decode(drawn[entries[i]["image"]], *size, 3)
+                making.pixels[i] = decode(drawn[entries[i]["image"]], *size, 3)
 
             in_parallel(one, len(entries), "reading emoji", progress)
             making.label(np.array([[CATEGORIES.index(entry["category"])] for entry in entries]))
-            making.finish(fingerprint, *folder.split(np.arange(len(entries)), hashes))
+            making.finish(fingerprint, *split(np.arange(len(entries)), hashes))
 
     return packaged("emoji", RECIPE, size, make, progress)
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -18,8 +18,8 @@ from PIL import ImageColor
 from zerosum.core.batch import DataShape
 from zerosum.core.errors import Refusal
 from zerosum.core.files import cache_dir, digest, save_json
-from zerosum.core.pictures import MODES
 from zerosum.data.decode import (
+    DECODING,
     MAX_FRAMES,
     SUFFIXES,
     Unreadable,
@@ -29,16 +29,20 @@ from zerosum.data.decode import (
     formats,
     frames,
     num_frames,
-    one_at_a_time,
 )
 from zerosum.data.labels import Labels
-from zerosum.data.pictures import HELDOUT_FROM, Pictures, Workshop, in_parallel, is_heldout, prepared, sides, workshop
+from zerosum.data.pictures import (
+    Pictures,
+    Workshop,
+    check_channels,
+    content_hash,
+    in_parallel,
+    prepared,
+    sides,
+    split,
+    workshop,
+)
 from zerosum.data.tree import Lost, Tree, open_tree, printable
-
-__all__ = ["RECIPE", "SUFFIXES", "Unreadable", "content_hash", "decode", "folder", "split"]
-
-RECIPE = 2  # raise it when the same files would give other pixels
-_LARGE_BYTES = 32_000_000
 
 
 def folder(
@@ -64,10 +68,10 @@ def folder(
     tree = open_tree(path)
     name = printable(path.resolve().stem if path.is_file() else path.resolve().name)
     passed = _passed_over(tree)
-    files = [entry for entry in tree.entries if PurePosixPath(entry[0]).suffix.lower() in SUFFIXES]
+    files = tree.pictures()
     if not files or (len(files) < 2 and look.most == 1):
         raise Refusal(f"{path}: {_holds(tree, files, passed)}. Wanted at least two pictures ({_some(SUFFIXES)}).")
-    intake = _Intake(files, Labels(path, tree, [entry[0] for entry in files]), look)
+    intake = _Intake(files, Labels(path, tree, files), look)
     note = _Note(path, tree, look.recipe)
     known = note.pictures(name)
     if known is None and note.is_worth_rehashing:
@@ -99,12 +103,11 @@ class _Look:
     def recipe(self) -> list:
         """What decides the pixels, beside the files."""
         ground = self.ground if self.channels in (1, 3) else None
-        return [RECIPE, self.height, self.width, self.channels, ground, self.most, formats()]
+        return [DECODING, self.height, self.width, self.channels, ground, self.most, formats()]
 
 
 def _look(resolution: int | tuple[int, int], channels: int, ground: str, frames: str) -> _Look:
-    if channels not in MODES:
-        raise Refusal(f"channels={channels}: wanted 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGBA).")
+    check_channels(channels)
     if frames not in ("first", "all"):
         raise Refusal(f"frames={frames!r}: wanted 'first' or 'all'.")
     try:
@@ -123,11 +126,10 @@ class _Intake:
     Each file has one row of the set, or one a frame: those from `starts[i]` to `starts[i + 1]`.
     """
 
-    def __init__(self, files: Sequence[tuple[str, int, int]], labels: Labels, look: _Look):
-        self.names, self.sizes = [file[0] for file in files], [file[1] for file in files]
-        self.labels, self.look = labels, look
-        self.hashes = np.zeros((len(files), 32), np.uint8)
-        self.starts = np.arange(len(files) + 1)
+    def __init__(self, names: Sequence[str], labels: Labels, look: _Look):
+        self.names, self.labels, self.look = names, labels, look
+        self.hashes = np.zeros((len(names), 32), np.uint8)
+        self.starts = np.arange(len(names) + 1)
         self.reasons: dict[int, str] = dict(labels.missing)
         self.lost: set[int] = set()
         self.fingerprint = ""
@@ -141,8 +143,8 @@ class _Intake:
         """Fingerprints the files without decoding them, as if all were good that were good before."""
 
         def one(i: int) -> None:
-            with contextlib.suppress(Unreadable):
-                self._read(tree, i)
+            with contextlib.suppress(Unreadable), self._held(tree, i):
+                pass
 
         in_parallel(one, len(self.names), "reading", progress)
         self._fingerprint()
@@ -159,8 +161,8 @@ class _Intake:
 
                 def one(i: int) -> None:
                     try:
-                        with one_at_a_time(self.sizes[i] > _LARGE_BYTES):
-                            self._draw(i, self._read(tree, i), making.pixels, good)
+                        with self._held(tree, i) as data:
+                            self._draw(i, data, making.pixels, good)
                     except Unreadable as error:
                         self.reasons[i] = str(error)
 
@@ -168,22 +170,24 @@ class _Intake:
                 self._fingerprint()
                 self._finish(path, making, np.flatnonzero(good))
 
-    def _read(self, tree: Tree, i: int) -> bytes:
+    @contextlib.contextmanager
+    def _held(self, tree: Tree, i: int) -> Iterator[bytes]:
+        """A file's bytes, with its hash taken. Raises Unreadable."""
         try:
-            data = tree.read(self.names[i])
+            with tree.held(self.names[i]) as data:
+                self.hashes[i] = content_hash(data)
+                yield data
         except Lost:
             self.lost.add(i)
             raise
-        self.hashes[i] = content_hash(data)
-        return data
 
     def _count(self, tree: Tree, progress: bool) -> None:
         """Makes room for the frames; a file that cannot be read keeps one row, and is named when it is decoded."""
         counts = np.ones(len(self.names), np.int64)
 
         def one(i: int) -> None:
-            with contextlib.suppress(Unreadable), one_at_a_time(self.sizes[i] > _LARGE_BYTES):
-                counts[i] = num_frames(tree.read(self.names[i]))
+            with contextlib.suppress(Unreadable), tree.held(self.names[i]) as data:
+                counts[i] = num_frames(data)
             if counts[i] > self.look.most:
                 self.reasons.setdefault(
                     i, f"{counts[i] - self.look.most:,} of its frames; of one file, {self.look.most} are taken"
@@ -225,22 +229,6 @@ class _Intake:
         self.fingerprint = digest([self.look.recipe, attributes, whole.hexdigest()])
 
 
-def split(rows: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows held out, of `rows`, int64 [n]; by content hashes, uint8 [N, 32]. A copy of a picture
-    falls on the same side as the picture."""
-    if len(rows) < HELDOUT_FROM:
-        return rows, rows[:0]
-    back = np.array([is_heldout(hashes[i, :4].tobytes().hex()) for i in rows])
-    if (~back).sum() < 2:
-        return rows, rows[:0]
-    return rows[~back], rows[back]
-
-
-def content_hash(data: bytes) -> np.ndarray:
-    """SHA-256 as uint8 [32]."""
-    return np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
-
-
 # -------------------------------------------------------------------------------------------------- what is passed over
 
 
@@ -250,7 +238,7 @@ def _passed_over(tree: Tree) -> list[tuple[str, str]]:
     return [(printable(name), reason) for name, reason in [*tree.refused, *kinds] if reason is not None]
 
 
-def _holds(tree: Tree, files: Sequence[tuple], passed: Sequence[tuple[str, str]]) -> str:
+def _holds(tree: Tree, files: Sequence[str], passed: Sequence[tuple[str, str]]) -> str:
     if not tree.entries:
         return f"it holds nothing that can be read{_listed(passed)}" if passed else "it is empty"
     kinds = Counter(PurePosixPath(entry[0]).suffix.lower() or "no ending" for entry in tree.entries)

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from zerosum.core.batch import Attribute, DataShape
-from zerosum.data import folder
 from zerosum.data.decode import decode
 from zerosum.data.packaged import packaged
-from zerosum.data.pictures import Pictures, in_parallel, sides, workshop
+from zerosum.data.pictures import Pictures, content_hash, in_parallel, sides, split, workshop
 
 RECIPE = 1  # raise it when the same package would give other pixels
 KINDS = ("apple", "melon", "pear", "satsuma", "orange")
@@ -35,11 +34,11 @@ def fruit(resolution: int | tuple[int, int] = 64, progress: bool = True) -> Pict
 
             def one(i: int) -> None:
                 data = photographs[i].as_py()
-                hashes[i] = folder.content_hash(data)
+                hashes[i] = content_hash(data)
                 making.pixels[i] = decode(data, *size, 3)
 
             in_parallel(one, num, "reading fruit", progress)
             making.label(np.array([[_COLUMN[kind]] for kind in table["coarse_cat"].to_pylist()]))
-            making.finish(fingerprint, *folder.split(np.arange(num), hashes))
+            making.finish(fingerprint, *split(np.arange(num), hashes))
 
     return packaged("fruit", RECIPE, size, make, progress)

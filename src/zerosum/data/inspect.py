@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -15,9 +14,9 @@ import numpy as np
 from zerosum.core.batch import Images
 from zerosum.core.errors import Refusal
 from zerosum.core.pictures import MODES, on_checkers
-from zerosum.data.catalog import open_data
+from zerosum.data.catalog import open_data, refuse_other
 from zerosum.data.likeness import SIDE, Looks, joined, look, members, near, same
-from zerosum.data.pictures import Pictures, progress_bar
+from zerosum.data.pictures import Pictures, content_hashes, progress_bar
 from zerosum.data.shelf import Facts, Shelf, gather
 
 _CHUNK = 1024
@@ -112,10 +111,8 @@ def inspect(name_or_path: str, progress: bool = True) -> Inspection:
     Raises Refusal for what is neither a folder or zip with readable pictures nor the name of a set.
     """
     if not Path(name_or_path).exists():
-        pictures = open_data(name_or_path, 64, progress)
-        if not issubclass(pictures.holds, Images):
-            raise Refusal(f"{name_or_path} holds {pictures.holds.called}; inspect looks at single pictures.")
-        return _of_set(name_or_path, pictures, progress)
+        refuse_other(name_or_path, Images, "inspect looks at")
+        return _of_set(name_or_path, open_data(name_or_path, 64, progress), progress)
     shelf = Shelf(Path(name_or_path))
     facts = gather(shelf, progress)
 
@@ -142,7 +139,7 @@ def _of_set(name: str, pictures: Pictures, progress: bool) -> Inspection:
         for part, i in places:
             rows = np.arange(i, min(len(part), i + _CHUNK))
             pixels, stop = part.pixels(rows), start + len(rows)
-            hashes[start:stop] = [np.frombuffer(hashlib.sha256(p.tobytes()).digest(), np.uint8) for p in pixels]
+            hashes[start:stop] = content_hashes(pixels)
             clear[start:stop] = (pixels[..., -1] < 250).any(axis=(1, 2)) if shape.channels in (2, 4) else False
             rgb = _rgb(pixels)
             grey[start:stop] = np.ptp(rgb.astype(np.int16), axis=-1).max(axis=(1, 2)) <= 8

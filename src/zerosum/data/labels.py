@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from zerosum.core.batch import Attribute
 from zerosum.core.errors import Refusal
 from zerosum.data.decode import SUFFIXES, Unreadable
-from zerosum.data.tree import Tree, printable
+from zerosum.data.tree import Tree, inner, printable
 
 
 class Labels:
@@ -63,9 +62,7 @@ class Labels:
         self._assign(where, ["class"], {file: [str(code)] for file, code in values.items()}, base, names)
 
     def _from_folders(self, names: Sequence[str]) -> None:
-        parents = [PurePosixPath(name.lstrip("/")).parent for name in names]  # a zip may hold absolute names
-        common = PurePosixPath(os.path.commonpath(parents)) if parents else PurePosixPath(".")
-        values = ["unsorted" if parent == common else printable(parent.name) for parent in parents]
+        values = [printable(path.parent.name) or "unsorted" for path in inner(names)]
         kinds = set(values) - {"unsorted"}
         if len(kinds) > 1 and 2 * len(kinds) <= len(names):  # a folder for each picture tells nothing
             self._encode(["class"], [[value] for value in values])

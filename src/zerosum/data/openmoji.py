@@ -13,10 +13,9 @@ from zerosum.core.archives import members
 from zerosum.core.batch import DataShape
 from zerosum.core.files import digest
 from zerosum.core.packages import ARTEFACTS, fetch
-from zerosum.data import folder
 from zerosum.data.drawing import draw_all
 from zerosum.data.pairs import PairedPictures, pair_workshop, prepared_pairs
-from zerosum.data.pictures import sides
+from zerosum.data.pictures import content_hash, sides, split
 
 RECIPE = 1  # raise it when the same package would give other pixels, or others held out
 
@@ -64,9 +63,9 @@ def _prepare(file: Path, fingerprint: str, size: tuple[int, int], progress: bool
         if name.endswith(".svg") and name.startswith(("package/black/", "package/color/"))
     }
     base = [entry["skintone_base_hexcode"] or entry["hexcode"] for entry in entries]
-    hashes = np.stack([folder.content_hash(code.encode()) for code in base])
+    hashes = np.stack([content_hash(code.encode()) for code in base])
     with pair_workshop(len(entries), DataShape(*size, 3)) as making:
         for half, kind in ((making.x, "black"), (making.y, "color")):
             drawings = [svgs[f"{kind}/svg/{entry['hexcode']}.svg"] for entry in entries]
             draw_all(drawings, half.pixels, f"drawing openmoji, {'lines' if kind == 'black' else 'colours'}", progress)
-        making.finish(fingerprint, *folder.split(np.arange(len(entries)), hashes))
+        making.finish(fingerprint, *split(np.arange(len(entries)), hashes))

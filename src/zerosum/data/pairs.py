@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,11 +13,19 @@ import numpy as np
 from zerosum.core.batch import Batch, DataShape, Pairs
 from zerosum.core.errors import Refusal
 from zerosum.core.files import digest
-from zerosum.core.pictures import MODES
-from zerosum.data import folder
-from zerosum.data.decode import SUFFIXES, Unreadable, careful, decode, formats
-from zerosum.data.pictures import Pictures, Workshop, in_parallel, prepared, sides, workshop
-from zerosum.data.tree import Tree, open_tree, printable
+from zerosum.data.decode import DECODING, Unreadable, careful, decode, formats
+from zerosum.data.pictures import (
+    Pictures,
+    Workshop,
+    check_channels,
+    content_hash,
+    in_parallel,
+    prepared,
+    sides,
+    split,
+    workshop,
+)
+from zerosum.data.tree import Tree, inner, open_tree, printable
 
 RECIPE = 1  # raise it when the same files would give other pairs
 
@@ -118,8 +125,7 @@ def paired_folder(
     folders, and for fewer than two good pairs.
     """
     path, (height, width) = Path(path), sides(resolution)
-    if channels not in MODES:
-        raise Refusal(f"channels={channels}: wanted 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGBA).")
+    check_channels(channels)
     tree = open_tree(path)
     name = printable(path.resolve().stem if path.is_file() else path.resolve().name)
     intake = _Intake(path, tree, _Partners(path, tree, halves), DataShape(height, width, channels))
@@ -142,8 +148,7 @@ class _Partners:
     def __init__(self, path: Path, tree: Tree, halves: tuple[str, str] | None):
         self.files: list[tuple[str, str]] = []
         self.lonely: list[tuple[str, str]] = list(tree.refused)
-        names = [entry[0] for entry in tree.entries if PurePosixPath(entry[0]).suffix.lower() in SUFFIXES]
-        groups = self._grouped(names)
+        groups = self._grouped(tree.pictures())
         first, second = halves or self._two(path, sorted(groups))
         for half in (first, second):
             if half not in groups:
@@ -152,10 +157,9 @@ class _Partners:
 
     def _grouped(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         """File by stem, by subfolder of the innermost folder that holds all: a zip often has one around the two."""
-        common = os.path.commonpath([os.path.dirname(name) for name in names]) if names else ""
         groups: dict[str, dict[str, str]] = {}
-        for name in names:
-            parts = PurePosixPath(name).relative_to(common or ".").with_suffix("").parts
+        for name, path in zip(names, inner(names), strict=True):
+            parts = path.with_suffix("").parts
             if len(parts) > 1:
                 group, stem = groups.setdefault(parts[0], {}), "/".join(parts[1:])
                 if stem in group:
@@ -213,12 +217,23 @@ class _Intake:
         """Reads every file, whole; the fingerprint covers them all, the bad ones too: they decide the numbering."""
 
         def one(i: int) -> None:
-            for half, name in enumerate(self.files[i]):
-                with contextlib.suppress(Unreadable):
-                    self.hashes[i, half] = folder.content_hash(self.tree.read(name))
+            for half in (0, 1):
+                with contextlib.suppress(Unreadable), self._held(i, half):
+                    pass
 
         in_parallel(one, len(self.files), "reading", progress)
-        recipe = [RECIPE, folder.RECIPE, str(self.shape), formats()]
+        self._fingerprint()
+
+    @contextlib.contextmanager
+    def _held(self, i: int, half: int) -> Iterator[bytes]:
+        """A file's bytes, with its hash taken, which is zeros where it cannot be read. Raises Unreadable."""
+        self.hashes[i, half] = 0
+        with self.tree.held(self.files[i][half]) as data:
+            self.hashes[i, half] = content_hash(data)
+            yield data
+
+    def _fingerprint(self) -> None:
+        recipe = [RECIPE, DECODING, str(self.shape), formats()]
         self.fingerprint = digest(["paired folder", recipe, hashlib.sha256(self.hashes.tobytes()).hexdigest()])
 
     def prepare(self, progress: bool) -> None:
@@ -232,11 +247,12 @@ class _Intake:
                         into.pixels[i] = pixels
 
             in_parallel(one, len(self.files), "reading pairs", progress)
+            self._fingerprint()  # anew: a file may have changed or vanished since it was hashed
             good = np.array([i for i in range(len(self.files)) if i not in self.reasons], np.int64)
             if len(good) < 2:
                 worst = "; ".join(f"{name}: {reason}" for name, reason in self.refused[:3])
                 raise Refusal(f"{self.path}: {len(good)} of {len(self.files)} pairs can be read ({worst}). Wanted 2.")
-            making.finish(self.fingerprint, *folder.split(good, self.hashes[:, 0]))
+            making.finish(self.fingerprint, *split(good, self.hashes[:, 0]))
 
     def try_again(self, known: PairedPictures) -> None:
         """Finds out, once more, why some pairs are not in the set."""
@@ -247,9 +263,9 @@ class _Intake:
                     self._decoded(i, half)
 
     def _decoded(self, i: int, half: int) -> np.ndarray | None:
-        name = self.files[i][half]
         try:
-            return decode(self.tree.read(name), self.shape.height, self.shape.width, self.shape.channels)
+            with self._held(i, half) as data:
+                return decode(data, self.shape.height, self.shape.width, self.shape.channels)
         except Unreadable as error:
-            self.reasons.setdefault(i, (name, str(error)))
+            self.reasons.setdefault(i, (self.files[i][half], str(error)))
             return None

@@ -22,7 +22,7 @@ import torch
 from zerosum.core.batch import Batch, DataShape, Images
 from zerosum.core.errors import Refusal
 from zerosum.core.files import cache_dir, digest, save_json, sync
-from zerosum.core.pictures import from_uint8
+from zerosum.core.pictures import MODES, from_uint8
 
 HELDOUT_FROM = 100  # with fewer pictures than this, none are kept back for judging
 _CHUNK = 512
@@ -222,20 +222,44 @@ def _expect_random_rows(pixels: np.ndarray) -> None:
         mapping.madvise(mmap.MADV_RANDOM)
 
 
-def is_heldout(content_hash: str) -> bool:
-    """Whether a picture of this content hash (hex) falls into the fixed tenth that is kept back for judging."""
-    return int(content_hash[:8], 16) % 10 == 0
+# ----------------------------------------------------------------------------------------------------- what is held out
+
+
+def content_hash(data: bytes) -> np.ndarray:
+    """SHA-256 as uint8 [32]."""
+    return np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
+
+
+def content_hashes(pixels: np.ndarray) -> np.ndarray:
+    """SHA-256 of each picture of uint8 [n, H, W, C], as uint8 [n, 32]."""
+    return np.stack([content_hash(picture.tobytes()) for picture in pixels])
+
+
+def split(rows: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows held out, of `rows`, int64 [n]: of 100 or more, those whose content hash, of uint8
+    [N, 32], falls into a fixed tenth. A copy of a picture falls on the same side as the picture."""
+    if len(rows) < HELDOUT_FROM:
+        return rows, rows[:0]
+    back = np.ascontiguousarray(hashes[rows, :4]).view(">u4")[:, 0] % 10 == 0
+    if (~back).sum() < 2:
+        return rows, rows[:0]
+    return rows[~back], rows[back]
+
+
+# ----------------------------------------------------------------------------------------------- bars, cores and shapes
 
 
 @contextlib.contextmanager
 def progress_bar(title: str, total: int, shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr with pictures a second and the time left; yields a function that takes how many more are done."""
+    """A bar on stderr with pictures a second and the time left, none where that is no terminal; yields a function that
+    takes how many more are done."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
     console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not shown) as screen:
+    hidden = not (shown and console.is_terminal)
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=hidden) as screen:
         task, began = screen.add_task(title, total=total, rate=""), time.monotonic()
 
         def advance(num: int) -> None:
@@ -262,6 +286,12 @@ def sides(resolution: int | tuple[int, int]) -> tuple[int, int]:
     if not (4 <= height <= 4096 and 4 <= width <= 4096):
         raise Refusal(f"resolution {resolution}: wanted 4 to 4096 pixels a side.")
     return height, width
+
+
+def check_channels(channels: int) -> None:
+    """Raises Refusal for another number of channels than 1 to 4."""
+    if channels not in MODES:
+        raise Refusal(f"channels={channels}: wanted 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGBA).")
 
 
 def _place(fingerprint: str) -> Path:

@@ -15,14 +15,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from zerosum.core.errors import Refusal
-from zerosum.core.pictures import MODES, to_pil
-from zerosum.data.decode import Unreadable, careful, decode, formats
+from zerosum.core.pictures import to_pil
+from zerosum.data.decode import Unreadable, careful, decode, opened, orientation, upright
 from zerosum.data.inspect import groups
 from zerosum.data.likeness import same
-from zerosum.data.pictures import in_parallel, sides
+from zerosum.data.pictures import check_channels, content_hash, in_parallel, sides
 from zerosum.data.shelf import Facts, Shelf, gather
 from zerosum.data.tree import printable
 
@@ -101,12 +101,11 @@ def export(
             if i in reasons:
                 return
             try:
-                data = shelf.read(i)
-                picture = to_pil(decode(data, height, width, channels))
+                with shelf.held(i) as data:
+                    hashes[i], picture = content_hash(data), to_pil(decode(data, height, width, channels))
             except Unreadable as error:
                 reasons[i] = str(error)
                 return
-            hashes[i] = np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
             picture.save(_inside(folder, names[i]), **FORMATS[kind])
 
         with careful():
@@ -130,8 +129,7 @@ def export(
 def _check_kind(kind: str, channels: int) -> None:
     if kind not in FORMATS:
         raise Refusal(f"--format {kind}: wanted {', '.join(FORMATS)}.")
-    if channels not in MODES:
-        raise Refusal(f"--channels {channels}: wanted 1 (grey), 2 (grey + alpha), 3 (RGB) or 4 (RGBA).")
+    check_channels(channels)
     if kind == "jpg" and channels in (2, 4):
         raise Refusal(f"--channels {channels} --format jpg: a JPEG cannot be see-through. Choose png or webp.")
 
@@ -161,7 +159,7 @@ def split(source: Path, out: Path, share: float, *, seed: int = 0, link: bool = 
         raise Refusal(f"--test {share}: wanted a share between 0 and 1, such as 0.1.")
     shelf = Shelf(source)
     with new_folder(out, source) as folder:
-        facts = gather(shelf, progress)
+        facts, reasons = gather(shelf, progress), dict[int, str]()
         is_test = drawn(facts, share, seed)
         if is_test.all() or not is_test.any():
             raise Refusal(
@@ -174,14 +172,24 @@ def split(source: Path, out: Path, share: float, *, seed: int = 0, link: bool = 
         def one(i: int) -> None:
             row = int(facts.rows[i])
             target = _inside(places[i], names[i])
-            if not (link and _linked(shelf, row, target)):
-                target.write_bytes(shelf.read(row))
+            if link and _linked(shelf, row, target):
+                return
+            try:
+                with shelf.held(row) as data:
+                    target.write_bytes(data)
+            except Unreadable as error:  # it was good when it was looked at
+                reasons[i] = str(error)
 
         in_parallel(one, len(facts), "copying", progress)
-        for side, keep in (("train", ~is_test), ("test", is_test)):
-            at = np.flatnonzero(keep)
+        good = ~np.isin(np.arange(len(facts)), list(reasons))
+        parts = {"train": np.flatnonzero(good & ~is_test), "test": np.flatnonzero(good & is_test)}
+        lost = [(facts.names[i], reason) for i, reason in sorted(reasons.items())]
+        for side, at in parts.items():
+            if not len(at):
+                raise Refusal(f"{source}: nothing is left for {side}/ ({lost[0][0]}: {lost[0][1]}). Try again.")
             _write_labels(folder / side, shelf, [names[i] for i in at], facts.rows[at])
-    return Made(out, {"train": int((~is_test).sum()), "test": int(is_test.sum())}, facts.refused)
+        _drop_empty(folder)
+    return Made(out, {side: len(at) for side, at in parts.items()}, sorted([*facts.refused, *lost]))
 
 
 def drawn(facts: Facts, share: float, seed: int) -> np.ndarray:
@@ -210,9 +218,11 @@ def drawn(facts: Facts, share: float, seed: int) -> np.ndarray:
 
 
 def _linked(shelf: Shelf, row: int, target: Path) -> bool:
+    if not shelf.path.is_dir():  # the names in a zip may be those of files of this machine
+        return False
     try:
         os.link(shelf.path / shelf.names[row], target)
-    except OSError:  # another disk, a zip, a system without links
+    except OSError:  # another disk, a system without links
         return False
     return True
 
@@ -238,7 +248,7 @@ def pair(a: Path, b: Path, out: Path, *, by: str = "stem", progress: bool = True
         )
 
     def halves(i: int) -> tuple[Image.Image, Image.Image]:
-        return tuple(whole(shelf.read(row)) for shelf, row in zip(shelves, partners[i], strict=True))  # type: ignore
+        return _whole(shelves[0], partners[i][0]), _whole(shelves[1], partners[i][1])
 
     names = _unlike([shelves[0].names[row].replace("/", "-") for row, _ in partners], "png")
     made = _write_pairs(out, (a, b), names, halves, progress)
@@ -257,7 +267,7 @@ def halve(source: Path, out: Path, *, progress: bool = True) -> Made:
     shelf = Shelf(source)
 
     def halves(i: int) -> tuple[Image.Image, Image.Image]:
-        picture = whole(shelf.read(i))
+        picture = _whole(shelf, i)
         half = picture.width // 2
         if not half:
             raise Unreadable("one pixel wide; wanted two halves side by side")
@@ -273,16 +283,21 @@ def halve(source: Path, out: Path, *, progress: bool = True) -> Made:
 def whole(data: bytes) -> Image.Image:
     """A picture file's picture, upright and of its own size and mode as far as PNG has it. Raises Unreadable."""
     decode(data, 8, 8, 3)  # it says clearly what is wrong, if something is
-    with Image.open(io.BytesIO(data), formats=formats()) as picture:
-        upright = ImageOps.exif_transpose(picture)
-        upright.load()
-    if upright.mode.startswith("F"):
+    with opened(data) as file:
+        file.load()
+        picture = upright(file, orientation(file)).copy()
+    if picture.mode.startswith("F"):
         raise Unreadable("its levels are floats, which PNG does not hold; save it with 8 or 16 bits")
-    if upright.mode in _PNG_MODES:
-        return upright
-    plain = upright.convert("I" if upright.mode.startswith("I") else "RGB")
+    if picture.mode in _PNG_MODES:
+        return picture
+    plain = picture.convert("I" if picture.mode.startswith("I") else "RGB")
     plain.info.pop("icc_profile", None)  # of other colours than RGB
     return plain
+
+
+def _whole(shelf: Shelf, row: int) -> Image.Image:
+    with shelf.held(row) as data:
+        return whole(data)
 
 
 def _write_pairs(

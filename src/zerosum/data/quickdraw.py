@@ -10,9 +10,8 @@ import numpy as np
 
 from zerosum.core.archives import members
 from zerosum.core.batch import Attribute, DataShape
-from zerosum.data import folder
-from zerosum.data.packaged import content_hashes, packaged, write
-from zerosum.data.pictures import Pictures, progress_bar, sides, workshop
+from zerosum.data.packaged import packaged, write
+from zerosum.data.pictures import Pictures, content_hashes, progress_bar, sides, split, workshop
 
 RECIPE = 1  # raise it when the same package would give other pixels
 SIZE = 28
@@ -42,7 +41,7 @@ def quickdraw(resolution: int | tuple[int, int] = SIZE, progress: bool = True) -
                 pixels = _sketches(drawings[word])
                 hashes[start : start + NUM_EACH] = content_hashes(pixels)
                 write(making, start, pixels, advance)
-            making.finish(fingerprint, *folder.split(np.arange(num), hashes))
+            making.finish(fingerprint, *split(np.arange(num), hashes))
 
     return packaged("quickdraw", RECIPE, size, make, progress)
 

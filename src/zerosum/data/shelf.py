@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import functools
-import io
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from zerosum.core.batch import Attribute
 from zerosum.core.errors import Refusal
-from zerosum.data.decode import SUFFIXES, Unreadable, careful, decode, foreign, formats
-from zerosum.data.folder import content_hash
+from zerosum.data.decode import Unreadable, careful, decode, foreign, opened, orientation
 from zerosum.data.labels import Labels
 from zerosum.data.likeness import SIDE, Looks, look
-from zerosum.data.pictures import in_parallel
+from zerosum.data.pictures import content_hash, in_parallel
 from zerosum.data.tree import open_tree, printable
 
 
@@ -30,8 +28,7 @@ class Shelf:
 
     def __init__(self, path: Path):
         self.path, self._tree = path, open_tree(path)
-        entries = [entry[0] for entry in self._tree.entries]
-        self.names = [name for name in entries if PurePosixPath(name).suffix.lower() in SUFFIXES]
+        entries, self.names = [entry[0] for entry in self._tree.entries], self._tree.pictures()
         self.refused = [*self._tree.refused, *((name, why) for name in entries if (why := foreign(name)))]
         if not self.names:
             raise Refusal(f"{path}: none of its {len(entries):,} files is a picture. Wanted .jpg, .png, .webp, ...")
@@ -44,13 +41,14 @@ class Shelf:
     def __len__(self) -> int:
         return len(self.names)
 
-    def read(self, row: int) -> bytes:
-        """A file's bytes. Raises Unreadable."""
-        return self._tree.read(self.names[row])
+    def held(self, row: int) -> AbstractContextManager[bytes]:
+        """A file's bytes while they are worked on: of large files one at a time. Raises Unreadable."""
+        return self._tree.held(self.names[row])
 
     def picture(self, row: int, height: int, width: int, channels: int = 3) -> np.ndarray:
         """The picture as training would see it, uint8 [height, width, channels]. Raises Unreadable."""
-        return decode(self.read(row), height, width, channels)
+        with self.held(row) as data:
+            return decode(data, height, width, channels)
 
 
 @dataclass(frozen=True)
@@ -96,10 +94,10 @@ def gather(shelf: Shelf, progress: bool = True) -> Facts:
 
     def one(i: int) -> None:
         try:
-            data = shelf.read(i)
-            hashes[i] = content_hash(data)
-            pixels = decode(data, SIDE, SIDE, 4)
-            modes[i], kinds[i], sizes[i], turned = _header(data)
+            with shelf.held(i) as data:
+                hashes[i] = content_hash(data)
+                pixels = decode(data, SIDE, SIDE, 4)
+                modes[i], kinds[i], sizes[i], turned = _header(data)
         except Unreadable as error:
             reasons[i] = str(error)
             return
@@ -123,13 +121,10 @@ def gather(shelf: Shelf, progress: bool = True) -> Facts:
 
 def _header(data: bytes) -> tuple[str, str, tuple[int, int], bool]:
     """Mode, format, width and height when upright, and whether EXIF turns it; of a file that decodes."""
-    with Image.open(io.BytesIO(data), formats=formats()) as picture:
-        try:
-            orientation = int(picture.getexif().get(274, 1))
-        except Exception:  # a broken EXIF block; the picture itself is good
-            orientation = 1
-        size = picture.size[::-1] if 4 < orientation <= 8 else picture.size
-        return picture.mode, picture.format or "?", size, 1 < orientation <= 8
+    with opened(data) as picture:
+        turn = orientation(picture)
+        size = picture.size[::-1] if 4 < turn <= 8 and picture.format != "TIFF" else picture.size
+        return picture.mode, picture.format or "?", size, 1 < turn <= 8
 
 
 def _is_grey(pixels: np.ndarray) -> bool:

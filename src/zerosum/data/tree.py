@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import posixpath
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from zerosum.core.errors import Refusal
-from zerosum.data.decode import SUFFIXES, Unreadable
+from zerosum.data.decode import SUFFIXES, Unreadable, one_at_a_time
 
 MAX_BYTES = 512_000_000
+_LARGE_BYTES = 32_000_000
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # to open a pipe would wait for its other end
 
 
@@ -26,6 +29,7 @@ class Tree:
         self.path = path
         self.refused: list[tuple[str, str]] = []
         self.entries = sorted(self._walk())
+        self._sizes = {name: size for name, size, _ in self.entries}
         self.refused.sort()
 
     def _walk(self) -> Iterator[tuple[str, int, int]]:
@@ -61,8 +65,18 @@ class Tree:
             self._refuse_picture(name, "a pipe, socket or device, not a file")
 
     def _refuse_picture(self, name: str, reason: str) -> None:
-        if PurePosixPath(name).suffix.lower() in SUFFIXES:
+        if _is_picture(name):
             self.refused.append((name, reason))
+
+    def pictures(self) -> list[str]:
+        """The names of the files that are named like pictures, sorted."""
+        return [name for name, _, _ in self.entries if _is_picture(name)]
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[bytes]:
+        """A file's bytes while they are worked on: of large files one at a time. Raises Unreadable."""
+        with one_at_a_time(self._sizes[name] > _LARGE_BYTES):
+            yield self.read(name)
 
     def read(self, name: str) -> bytes:
         """A file's bytes. Raises Unreadable, even if it has become a pipe or has vanished since it was listed."""
@@ -76,6 +90,14 @@ class Tree:
         if len(data) > MAX_BYTES:
             raise Unreadable(_too_many())
         return data
+
+
+def inner(names: Sequence[str]) -> list[PurePosixPath]:
+    """The names as paths from the innermost folder that holds all of them. A zip may hold absolute names; they count
+    as if they began in the zip."""
+    paths = [PurePosixPath(name.lstrip("/")) for name in names]
+    common = posixpath.commonpath([path.parent for path in paths]) if paths else ""
+    return [path.relative_to(common) for path in paths]
 
 
 class Lost(Unreadable):
@@ -130,6 +152,10 @@ def printable(name: str) -> str:
     """The name as it can be shown, and kept as JSON and UTF-8: what is no character of UTF-8, and what would steer a
     terminal, stands as an escape, such as caf\\udce9.jpg."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def _is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 def _is_hidden(name: str) -> bool:
