@@ -49,6 +49,7 @@ def test_what_is_no_source_is_refused(source: Any, tmp_path: Path) -> None:
         ({"minutes": float("inf")}, "minutes=inf: "),
         ({"minutes": "three"}, "minutes='three': "),
         ({"minutes": 3, "images": 64}, "minutes=3 and images=64: give one of the two"),
+        ({"images": 64, "plan": zs.Plan(device="meta")}, "is not here"),
         ({"images": 64, "settings": {"widht": 3}}, "did you mean 'width'"),
         ({"images": 64, "plan": zs.Plan(device="cuda:99")}, "is not here"),
     ],

@@ -16,7 +16,7 @@ from zerosum.core.game import Game
 from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
-from zerosum.data.catalog import open_data, refuse_unknown
+from zerosum.data.catalog import lies_in, open_data, refuse_other, refuse_unknown
 from zerosum.report.page import write_report
 from zerosum.training import trainer
 from zerosum.training.distributed import Team, joined
@@ -107,6 +107,7 @@ def check(
     """
     refuse_unknown(str(data))
     game_type = catalog.game(game)
+    refuse_other(str(data), game_type.plays_on, f"{game} plays on")
     config = catalog.config(game_type, settings)
     choose(plan)
     with contextlib.suppress(RuntimeError), torch.device("meta"):  # where a network cannot do without memory
@@ -126,7 +127,9 @@ def _refuse_a_run(data: Path) -> None:
     """A run's grids and charts are pictures too: whoever trained on them by mistake would never be told."""
     for pattern in ("run.json", "*/run.json", "runs/*/run.json"):
         for path in sorted(data.glob(pattern)) if data.is_dir() else ():
-            run, info = Run(path.parent), Run(path.parent).info
+            run, info = Run(path.parent), {}
+            with contextlib.suppress(Refusal):
+                info = run.info
             if "recipe" not in info:  # somebody else's file of that name
                 continue
             if run.path != data:
@@ -140,9 +143,8 @@ def _refuse_a_run(data: Path) -> None:
 
 
 def _refuse_a_place_within(data: Path, option: str, place: Path) -> None:
-    here, there = data.resolve(), place.resolve()
-    outside = here.parent / "runs" / (place.name if option == "run" else "")
-    if data.is_dir() and (here == there or here in there.parents):
+    outside = data.resolve().parent / "runs" / (place.name if option == "run" else "")
+    if lies_in(place, data):
         raise Refusal(
             f"{option}={place} lies in the data's folder, {data}: grids and charts would become pictures to learn "
             f"from. Name a place outside, such as {option}={outside}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from pathlib import Path
@@ -12,6 +13,7 @@ from zerosum.bench import _frame
 from zerosum.bench._frame import Measure, rows, run_bench, table, thresholds
 from zerosum.cli import bench as verb
 
+TIMES = ("s", "hours", "times")  # with which the units of what a clock says begin
 ROOT = Path(__file__).parents[2]
 
 
@@ -25,6 +27,13 @@ def test_smoke(row: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert all(math.isfinite(m["worst"]) for m in record["measures"])
     assert json.loads(json.dumps(record)) == record
     assert not list(tmp_path.rglob("*.json")), "a smoke run leaves no result behind"
+
+
+def test_a_row_that_measures_time_says_so() -> None:
+    timed = {row for row, entries in thresholds().items() for e in entries.values() if e["unit"].split()[0] in TIMES}
+    assert {"speed", "scores", "intake", "dcgan"} <= timed
+    for row in timed:
+        assert importlib.import_module(f"zerosum.bench.{row}").DETERMINISTIC is False, row
 
 
 def test_every_threshold_has_its_reason() -> None:

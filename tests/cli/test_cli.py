@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -85,6 +86,25 @@ def test_ctrl_c_before_anything_says_that_nothing_is_lost(
     monkeypatch.setattr(games, "main", stopped)
     assert cli.main(["games"]) == 130
     assert "nothing that was saved is lost" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, " Free space, or choose another place."),
+        (errno.EACCES, " Choose another place."),
+        (errno.ECONNRESET, ""),
+    ],
+)
+def test_a_fault_of_the_system_comes_with_its_own_remedy(
+    number: int, remedy: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(argv: list[str]) -> None:
+        raise OSError(number, "what the system says", "file")
+
+    monkeypatch.setattr(games, "main", failing)
+    assert cli.main(["games"]) == 1
+    assert capsys.readouterr().err.endswith(f"what the system says: 'file'.{remedy}\n")
 
 
 def test_doctor_speaks_no_python(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import Blobs
 from zerosum.cli import main
+from zerosum.core.batch import Pairs
+from zerosum.data import catalog
 
 
 def test_lists(capsys):
@@ -70,6 +74,31 @@ def test_inspect_prints_and_draws(tmp_path, capsys):
     assert record["drawing"] == str(out)
 
 
+def test_the_drawing_never_lies_among_the_pictures(tmp_path, monkeypatch, capsys):
+    folder = made_up(tmp_path / "pictures")
+    before = sorted(folder.iterdir())
+    monkeypatch.chdir(folder)
+    assert main(["data", "inspect", "."]) == 0
+    assert f"Drawn: {tmp_path / 'inspect.png'}" in capsys.readouterr().out
+    assert main(["data", "inspect", ".", "-o", "new/x.png"]) == 1
+    assert "-o new/x.png lies in .: the drawing would become a picture" in capsys.readouterr().err
+    assert sorted(folder.iterdir()) == before
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "inspect", "pictures", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["drawing"] is None
+
+
+def test_getting_pairs_names_no_game_that_cannot_play(monkeypatch, capsys):
+    blobs = Blobs(20)
+    blobs.name, blobs.holds = "openmoji", Pairs
+    monkeypatch.setitem(catalog.DATA, "openmoji", replace(catalog.DATA["openmoji"], open=lambda *_: blobs))
+    assert main(["data", "get", "openmoji"]) == 0
+    text = capsys.readouterr().out
+    assert text == "openmoji: 20 pairs of pictures of 32 x 32 x 3 to train on, 20 held out\n"
+    assert main(["data", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["openmoji"]["holds"] == "pairs"
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 def test_commands_of_the_advice_are_understood(tmp_path, capsys, monkeypatch, mode):
     folder = made_up(tmp_path / "d", size=(96, 48))
@@ -106,6 +135,7 @@ def test_export_split_and_pairs(tmp_path, capsys):
     ("argv", "reason"),
     [
         (["inspect", "avatar"], "did you mean 'avatars'?"),
+        (["inspect", "openmoji"], "inspect looks at pictures; openmoji holds pairs of pictures"),
         (["inspect", "d", "-o", "x.jpg"], "the drawing is a .png"),
         (["pairs", "d", "out"], "Wanted `zerosum data pairs A B OUT`"),
         (["pairs", "d", "d", "out", "--side-by-side", "d"], "--side-by-side DIR OUT"),

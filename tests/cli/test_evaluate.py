@@ -15,6 +15,7 @@ from tests.metrics.made_up import scenes
 from tests.metrics.test_diversity import Differs
 from tests.report.made_up import made_up_generator, made_up_run
 from zerosum import cli
+from zerosum.cli import evaluate
 from zerosum.core import generator
 from zerosum.core.pictures import from_uint8, to_uint8
 from zerosum.core.run import Run
@@ -64,15 +65,15 @@ def test_a_folder_of_any_tool_against_another(photos: Path, tmp_path: Path, caps
     assert cli.main(["evaluate", str(made), "--against", str(photos), "--resolution", "16", *QUICK]) == 0
     out = capsys.readouterr().out
     assert out.startswith("60 pictures against 60 real ones; floor: halves of the reference\n")
-    for word in ("KID, random convolution", "coverage", "95 % interval", "PCA-Gaussian", "real pictures"):
+    for word in ("KID, random network", "Coverage", "95 % interval", "PCA-Gaussian", "real pictures"):
         assert word in out
-    assert "EfficientNet" not in out
+    assert "ImageNet" not in out
     assert len({len(line) for line in out.splitlines()[2:5]}) == 1, "the columns stand below one another"
 
 
 def test_both_judges(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["evaluate", str(photos), "--against", str(photos), "--n", "60", "--resolution", "16"]) == 0
-    assert "KID, EfficientNet-Lite0" in capsys.readouterr().out
+    assert "KID, ImageNet network" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,16 @@ def test_both_judges(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["{photos}", "--against", "avatar"], "avatars"),
         (["{run}", "--resolution", "32"], "cannot be compared"),
         (["{run}", "--n", "20"], "at least 50"),
+        (["{run}", "--n", "-5"], "--n: -5 pictures are too few"),
+        (["{photos}", "--against", "{photos}", "--device", "cuda:99"], "--device cuda:99 is not here"),
+        (
+            ["{photos}", "--against", "{photos}", "--resolution", "32", "48", "64"],
+            "wanted one side, or height and width",
+        ),
+        (["{photos}", "--against", "openmoji"], "the judges look at pictures; openmoji holds pairs of pictures"),
+        (["{run}", "--seed", "99999999999999999999"], "from 0 to 2^63 - 1"),
+        (["{run}", "--pairs", "{photos}/pairs.png"], "lies in {photos}"),
+        (["{photos}", "--against", "fruit", "--pairs", "{photos}/pairs.png"], "lies in {photos}"),
         (["{run}", "--versus", "{photos}/none"], "no such file"),
         (["{run}", "--n", "90", "--versus", "{photos}"], "Add --n 80"),
         (["{run}", "--pairs", "{photos}/none/pairs.png"], "no such folder"),
@@ -91,7 +102,27 @@ def test_both_judges(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_refusals(argv: list[str], said: str, run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = [word.format(run=run, photos=photos) for word in argv]
     assert cli.main(["evaluate", *argv, "--judges", "random"]) == 1
-    assert said in capsys.readouterr().err
+    assert said.format(photos=photos) in capsys.readouterr().err
+
+
+def test_no_judge_is_refused(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", str(photos), "--against", str(photos), "--judges"]) == 1
+    assert "no judge is named" in capsys.readouterr().err
+
+
+def test_what_is_wrong_is_told_before_a_picture_is_made(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "_maker", lambda *_: pytest.fail("a generator was loaded"))
+    for wrong in (["--n", "10"], ["--judges"], ["--device", "cuda:99"], ["--seed", "-1"]):
+        assert cli.main(["evaluate", str(run), *wrong]) == 1
+
+
+def test_the_device_may_be_left_to_the_machine(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = [str(photos), "--against", str(photos), "--resolution", "16", *QUICK, "--json"]
+    assert cli.main(["evaluate", *argv, "--device", "auto"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert cli.main(["evaluate", *argv]) == 0
+    if not torch.cuda.is_available():
+        assert json.loads(capsys.readouterr().out) == scores
 
 
 def test_what_does_not_sample_is_refused(

@@ -63,6 +63,15 @@ def test_a_run_in_which_a_process_trains_is_training(runs: Path, capsys: pytest.
         pass  # the list has left it free
 
 
+def test_a_run_that_stop_ended_says_so(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(runs / "00000-dcgan-blobs")
+    run.write_info(run.info | {"total": 4000, "stopped": 2560})
+    entry = listed(run.path, capsys)[0]
+    assert (entry["state"], entry["early"], entry["images"], entry["total"]) == ("finished", True, 2560, 4000)
+    assert cli.main(["runs", str(run.path)]) == 0
+    assert "finished, by --stop after 2,560 of 4,000 images: nothing more was expected" in capsys.readouterr().out
+
+
 def test_people_read_what_to_do_next(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["runs", str(runs)]) == 0
     said = capsys.readouterr().out

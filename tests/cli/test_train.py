@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from PIL import Image
 import zerosum as zs
 from tests.conftest import Blobs
 from zerosum import api, cli
+from zerosum.cli import train
 from zerosum.core.errors import Interrupted
 from zerosum.training import trainer
 from zerosum.training.screen import Silent
@@ -112,6 +115,12 @@ def test_a_finished_run_by_name_is_left_as_it_is(trained: Path, photos: Path) ->
     ("argv", "said"),
     [
         (["dcgan", "DATA", "--seed", "-1"], "seed=-1"),
+        (["dcgan", "DATA", "--seed", "99999999999999999999"], "from 0 to 2^63 - 1"),
+        (["dcgan", "DATA", "--score", "-5"], "score=-5: wanted 0 or more"),
+        (["dcgan", "DATA", "--stop", "--score", "0"], "without scores it cannot be told when to stop"),
+        (["dcgan", "DATA", "--device", "meta"], "zerosum doctor"),
+        (["dcgan", "DATA", "--resolution"], "wanted one side"),
+        (["dcgan", "openmoji"], "dcgan plays on pictures; openmoji holds pairs of pictures"),
         (["dcgan", "DATA", "--batch", "8", "--micro", "3"], "micro=3 does not divide batch=8"),
         (["dcgan", "DATA", "--micro", "13"], "micro=13 does not divide batch=64"),
         (["dcgan", "DATA", "--minutes", "1"], "give one of the two"),
@@ -169,6 +178,48 @@ def test_a_stopped_run_given_as_data_says_how_it_goes_on(tmp_path: Path, capsys:
     assert "run the same command again: zerosum train cats" in capsys.readouterr().err
 
 
+def test_a_run_json_of_nobody_knows_whom_stops_nothing(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "notes").mkdir(parents=True)
+    for text in ("{", "[]"):
+        (tmp_path / "photos" / "notes" / "run.json").write_text(text)
+        api.check("dcgan", tmp_path / "photos", SETTINGS, PLAN, None, tmp_path / "runs")
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> Callable[..., zs.Run]:
+    """A run of 4,000 images that is over, 800 of which were drawn unless it is told otherwise."""
+
+    def make(drawn: int = 800, **info: Any) -> zs.Run:
+        run = zs.Run(tmp_path)
+        run.write_info({"game": "dcgan", "total": 4000, "finished": True, **info})
+        run.append("times.jsonl", {"images": drawn, "seconds": 60.0, "rate": 13.3})
+        run.snapshot(drawn).write_bytes(b"")
+        return run
+
+    return make
+
+
+def test_the_end_says_how_many_were_drawn(ended: Callable[..., zs.Run], capsys: pytest.CaptureFixture[str]) -> None:
+    train._say_what_came_of_it(ended(4032, command="zerosum train cats"), as_json=False)
+    captured = capsys.readouterr()
+    assert "Done: 4,000 images in 60 seconds" in captured.err
+    assert "Go longer:  zerosum train cats --minutes 30 " in captured.out
+
+
+def test_a_run_that_stop_ended_says_so(ended: Callable[..., zs.Run], capsys: pytest.CaptureFixture[str]) -> None:
+    train._say_what_came_of_it(ended(stopped=800), as_json=False)
+    captured = capsys.readouterr()
+    assert "Stopped by --stop after 800 images, in 60 seconds: nothing more was expected." in captured.err
+    assert "Go longer" not in captured.out
+
+
+def test_a_run_from_python_goes_longer_by_a_whole_command(
+    ended: Callable[..., zs.Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    train._say_what_came_of_it(ended(4000), as_json=False)
+    assert "Go longer:  zerosum train --minutes 30 " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("data", "said"), [("photoz/", "photoz/: no such folder"), ("avatar", "did you mean 'avatars'")]
 )
@@ -209,7 +260,9 @@ def test_a_place_that_cannot_be_written_is_refused(
 ) -> None:
     (tmp_path / "file").write_text("")
     assert cli.main(["train", "dcgan", str(photos), *SMALL, "--runs", str(tmp_path / "file" / "runs")]) == 1
-    assert "another place" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Choose another place" in said
+    assert "Free space" not in said
 
 
 def test_pictures_are_saved_as_png_alone(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +71,24 @@ def test_the_lock_is_free_when_its_block_ends(tmp_path: Path) -> None:
     for _ in range(2):
         with Run(tmp_path).locked(), pytest.raises(Refusal), Run(tmp_path).locked():
             pass
+
+
+def test_one_who_only_asks_who_holds_it_keeps_nobody_out(tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("w") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: (time.sleep(0.05), fcntl.flock(asking, fcntl.LOCK_UN)))
+            with Run(tmp_path).locked():
+                assert (tmp_path / ".lock").read_text() == str(os.getpid())
+
+
+def test_what_was_drawn_is_at_most_the_total(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.write_info({"total": 100})
+    assert run.images == 0
+    for drawn, told in ((64, 64), (128, 100)):
+        run.append("times.jsonl", {"images": drawn})
+        assert run.images == told
 
 
 @pytest.mark.usefixtures("without_locks")

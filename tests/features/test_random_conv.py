@@ -5,7 +5,8 @@ from torch.nn import functional as F
 from tests.metrics.made_up import scenes
 from zerosum.core.pictures import from_uint8, to_uint8
 from zerosum.features.random_conv import RandomConv
-from zerosum.metrics.kid import Kid, kid
+from zerosum.metrics.interval import Interval
+from zerosum.metrics.kid import kid
 
 SUMS = [1140.78, 3553.37, 4157.95]
 RAMP = [1.531107, 0.503217, 0.835963, 0.728646]
@@ -42,7 +43,7 @@ def real() -> torch.Tensor:
     return from_uint8(scenes(400, seed=1))
 
 
-def judged(net: RandomConv, made: torch.Tensor, real: torch.Tensor) -> Kid:
+def judged(net: RandomConv, made: torch.Tensor, real: torch.Tensor) -> Interval:
     return kid(net.features(of_256_levels(made)), net.features(real))
 
 

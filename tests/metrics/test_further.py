@@ -17,8 +17,9 @@ from zerosum.core.pictures import from_uint8, to_uint8
 from zerosum.features import efficientnet
 from zerosum.features.random_conv import RandomConv
 from zerosum.metrics import frechet, further, gallery
-from zerosum.metrics.further import SCORES, Further
+from zerosum.metrics.further import Further
 from zerosum.metrics.kid import kid
+from zerosum.metrics.names import MORE
 from zerosum.metrics.panel import Panel
 
 
@@ -50,7 +51,7 @@ def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(further.lpips, "load", lambda device: Differs())
 
 
-def judged(pixels: np.ndarray, names: tuple[str, ...] = SCORES, source: Made | None = None) -> dict[str, dict]:
+def judged(pixels: np.ndarray, names: tuple[str, ...] = MORE, source: Made | None = None) -> dict[str, dict]:
     source = source or Labelled(scenes(300, side=16), heldout=scenes(80, seed=9, side=16))
     found = Further(Panel(source, judges=("random",)), pixels).score(names)
     assert json.loads(json.dumps(found)) == found
@@ -60,7 +61,7 @@ def judged(pixels: np.ndarray, names: tuple[str, ...] = SCORES, source: Made | N
 def test_other_real_pictures_are_called_good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frechet, "FEWEST", 60)
     found = judged(scenes(200, seed=1, side=16))
-    assert list(found) == list(SCORES)
+    assert list(found) == list(MORE)
     fid = found["fid"]
     assert (fid["n"], fid["n_real"]) == (200, 300)
     assert fid["value"] < fid["floor"] < fid["pca_gaussian"], "the floor is of 80 pictures: more bias"

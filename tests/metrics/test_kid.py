@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from zerosum.metrics.kid import Kid, kid, kid_difference
+from zerosum.metrics.interval import Interval
+from zerosum.metrics.kid import kid, kid_difference
 
 
 def normal(n: int, d: int = 12, shift: float = 0.0, seed: int = 0) -> torch.Tensor:
@@ -81,7 +82,7 @@ def test_what_it_cannot_compare_it_refuses(x: tuple[int, ...], y: tuple[int, ...
 
 def test_it_gives_plain_floats() -> None:
     found = kid(normal(30), normal(30, seed=1))
-    assert isinstance(found, Kid)
+    assert isinstance(found, Interval)
     assert all(type(value) is float for value in vars(found).values())
 
 

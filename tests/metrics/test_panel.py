@@ -12,7 +12,7 @@ from zerosum.core.batch import Tokens
 from zerosum.core.errors import Refusal
 from zerosum.core.pictures import from_uint8
 from zerosum.metrics import gallery as module
-from zerosum.metrics.kid import Kid
+from zerosum.metrics.interval import Interval
 from zerosum.metrics.panel import Panel, verdict
 
 RANDOM = ("random",)
@@ -149,9 +149,10 @@ def spread(value: float) -> dict[str, float]:
 )
 def test_the_worst_opinion_leads(semantic: float, untrained: float, covered: float, ratio: float, said: str) -> None:
     kids = {
-        name: Kid(value, value - 0.005, value + 0.005) for name, value in (("kid", semantic), ("kid_random", untrained))
+        name: Interval(value, value - 0.005, value + 0.005)
+        for name, value in (("kid", semantic), ("kid_random", untrained))
     }
-    known = {name: {"floor": Kid(0, -0.002, 0.002), "pca_gaussian": Kid(0.1, 0.09, 0.11)} for name in kids}
+    known = {name: {"floor": Interval(0, -0.002, 0.002), "pca_gaussian": Interval(0.1, 0.09, 0.11)} for name in kids}
     found = verdict(1000, kids, known, spread(covered))
     assert found["ratio"] == pytest.approx(ratio, rel=1e-3)
     assert said in found["text"]
@@ -159,9 +160,14 @@ def test_the_worst_opinion_leads(semantic: float, untrained: float, covered: flo
 
 
 def test_a_perfect_baseline_does_not_divide_by_nothing() -> None:
-    kids = {"kid_random": Kid(0.02, 0.01, 0.03)}
-    known = {"kid_random": {"floor": Kid(0, -0.002, 0.002), "pca_gaussian": Kid(-0.001, -0.005, 0.003)}}
+    kids = {"kid_random": Interval(0.02, 0.01, 0.03)}
+    known = {"kid_random": {"floor": Interval(0, -0.002, 0.002), "pca_gaussian": Interval(-0.001, -0.005, 0.003)}}
     assert verdict(1000, kids, known, spread(0.6))["ratio"] == pytest.approx(5.0)
+
+
+def test_a_panel_wants_a_judge(source: Made) -> None:
+    with pytest.raises(Refusal, match="no judge is named"):
+        Panel(source, judges=())
 
 
 def test_the_floor_is_that_of_pictures_not_in_the_reference() -> None:

@@ -80,9 +80,7 @@ def run_bench(row: str, budget: Budget, seeds: Sequence[int]) -> dict:
 
     module = importlib.import_module(f"zerosum.bench.{row}")
     bench: Callable[[Budget, Sequence[int]], list[Measure]] = module.bench
-    seeds = getattr(
-        module, "SEEDS", seeds
-    )  # a row that trains nothing to be judged says so, and one that measures time
+    seeds = getattr(module, "SEEDS", seeds)  # a row that trains nothing to be judged says so
     begin = time.monotonic()
     measures = bench(budget, seeds)
     flag = "" if budget == "full" else f" --{budget}"

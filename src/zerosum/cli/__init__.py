@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import errno
 import importlib
 import json
 import sys
 from pathlib import Path
 
 from zerosum.core.errors import Interrupted, Refusal, nearest
+from zerosum.core.files import FULL
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)  # one may not, or cannot, write there
 
 
 def verbs() -> dict[str, str]:
@@ -71,10 +74,17 @@ def _dispatch(verb: str, argv: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    except OSError as error:  # a full disk, a folder that may not be written
-        return _refuse(f"zerosum {verb}: {error}. Free space, or choose another place.", argv, EXIT_REFUSED)
+    except OSError as error:
+        return _refuse(f"zerosum {verb}: {error}.{_remedy(error)}", argv, EXIT_REFUSED)
     except SystemExit as exit_:  # the parser's own: 0 after --help, 2 for wrong usage
         return exit_.code if isinstance(exit_.code, int) else EXIT_USAGE
+
+
+def _remedy(error: OSError) -> str:
+    """What to do about a full disk, or a place that may not be written; of other faults, the system's word is all."""
+    if error.errno in FULL:
+        return " Free space, or choose another place."
+    return " Choose another place." if error.errno in CLOSED else ""
 
 
 def _refuse(sentence: str, argv: list[str], code: int) -> int:

@@ -1,12 +1,15 @@
-"""What the verbs share: parsing into a dataclass, JSON or text on the screen."""
+"""What the verbs share: parsing into a dataclass, what options mean, JSON or text on the screen."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from zerosum.core.errors import Refusal
 
 T = TypeVar("T")
 
@@ -23,6 +26,23 @@ def parse(options: type[T], argv: list[str], verb: str, description: str) -> T:
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
         registry=_REGISTRY,
     )
+
+
+def resolution(given: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width from what stands after --resolution. Raises Refusal for but one number or two, 4 to 4096."""
+    from zerosum.data.pictures import sides
+
+    return sides(given[0] if len(given) == 1 else given)  # type: ignore[arg-type]
+
+
+def refuse_within(data: str | Path, option: str, place: Path) -> None:
+    """Raises Refusal for a drawing that would lie in the data's folder."""
+    from zerosum.data.catalog import lies_in
+
+    if lies_in(place, data):
+        raise Refusal(
+            f"{option} {place} lies in {data}: the drawing would become a picture to learn from. Name a place outside."
+        )
 
 
 def show(record: Any, as_json: bool, text: str) -> None:

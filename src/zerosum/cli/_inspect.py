@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from zerosum.cli._common import show
+from zerosum.cli._common import refuse_within, show
 
 if TYPE_CHECKING:
     from zerosum.data.advice import Advice
@@ -23,30 +23,53 @@ class Inspect:
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """A folder or zip of pictures, or the name of a set."""
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("inspect.png")
+    out: Annotated[
+        Path | None,
+        tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: inspect.png, never inside DATA)"),
+    ] = None
     """Where the drawing goes, a PNG."""
     json: bool = False
-    """Print JSON; no bar."""
+    """Print JSON; no bar, and no drawing without -o."""
 
 
 def inspect(options: Inspect) -> None:
-    """Looks, draws and prints. Raises Refusal for what holds no pictures, and for a file that is no .png."""
-    from zerosum.core.errors import Refusal
-    from zerosum.core.files import written
+    """Looks, draws and prints. Raises Refusal for what holds no pictures, for a file that is no .png, and for one that
+    would lie among the pictures."""
     from zerosum.data.advice import advise
     from zerosum.data.inspect import inspect as look
+
+    out = _out(options)
+    seen = look(options.data, progress=not options.json)
+    advice, record = advise(seen), seen.record()
+    if out is not None:
+        _draw(_sheet(seen, advice, record), out)
+    record |= {"advice": [asdict(piece) for piece in advice], "drawing": str(out) if out is not None else None}
+    show(record, options.json, f"{_text(seen, record)}\n\n{_advice(advice)}\n\nDrawn: {out}")
+
+
+def _out(options: Inspect) -> Path | None:
+    """Where the drawing goes; None for nowhere."""
+    from zerosum.core.errors import Refusal
+    from zerosum.data.catalog import lies_in
+
+    if options.out is None:
+        usual = Path("inspect.png")
+        beside = Path(options.data).resolve().parent / usual
+        return None if options.json else beside if lies_in(usual, options.data) else usual
+    if options.out.suffix.lower() != ".png":
+        raise Refusal(f"-o {options.out}: the drawing is a .png.")
+    refuse_within(options.data, "-o", options.out)
+    return options.out
+
+
+def _draw(sheet: Sheet, out: Path) -> None:
+    from zerosum.core.files import written
     from zerosum.report.charts import to_png
     from zerosum.report.inspection import draw
 
-    if options.out.suffix.lower() != ".png":
-        raise Refusal(f"-o {options.out}: the drawing is a .png.")
-    seen = look(options.data, progress=not options.json)
-    advice, record = advise(seen), seen.record()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with written(options.out) as temporary:
-        temporary.write_bytes(to_png(draw(_sheet(seen, advice, record))))
-    record |= {"advice": [asdict(piece) for piece in advice], "drawing": str(options.out)}
-    show(record, options.json, f"{_text(seen, record)}\n\n{_advice(advice)}\n\nDrawn: {options.out}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with written(out) as temporary:
+        temporary.write_bytes(to_png(draw(sheet)))
 
 
 def _text(seen: Inspection, record: dict[str, Any]) -> str:

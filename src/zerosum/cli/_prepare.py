@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from zerosum.cli._common import show
+from zerosum.cli._common import resolution, show
 from zerosum.core.errors import Refusal
 
 if TYPE_CHECKING:
@@ -105,11 +105,10 @@ def export(options: Export) -> None:
     """Writes OUT."""
     from zerosum.data.prepare import export as export_
 
-    resolution = options.resolution[0] if len(options.resolution) == 1 else tuple(options.resolution)
     made = export_(
         options.source,
         options.out,
-        resolution,  # type: ignore[arg-type]
+        resolution(options.resolution),
         kind=options.format,
         channels=options.channels,
         unique=options.unique,

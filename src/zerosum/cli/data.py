@@ -61,7 +61,7 @@ def main(argv: list[str]) -> None:
 
 
 def _list(options: List) -> None:
-    fields = ("summary", "licence", "citation", "package", "size_mb", "fetched")
+    fields = ("summary", "holds", "licence", "citation", "package", "size_mb", "fetched")
     record = {name: {field: getattr(data, field) for field in fields} for name, data in DATA.items()}
     lines = [
         f"{name:<20} {data.summary}\n{'':<20} {data.licence}; {data.package}"
@@ -90,9 +90,11 @@ def _get(options: Get) -> None:
         "attributes": {a.name: list(a.classes) for a in pictures.shape.attributes},
         "fingerprint": pictures.fingerprint,
     }
-    labels = "\n".join(f"  {a.name}: {', '.join(a.classes)}" for a in pictures.shape.attributes)
-    text = (
-        f"{pictures.name}: {len(pictures):,} pictures of {pictures.shape} to train on, {record['heldout']:,} held out"
-        f"\n{labels}\nNext: zerosum train {pictures.name} --minutes 4"
-    )
-    show(record, options.json, text)
+    called = pictures.holds.called
+    lines = [
+        f"{pictures.name}: {len(pictures):,} {called} of {pictures.shape} to train on, {record['heldout']:,} held out",
+        *(f"  {a.name}: {', '.join(a.classes)}" for a in pictures.shape.attributes),
+    ]
+    if DATA[options.name].holds == "pictures":  # of games that play on anything else there are few
+        lines.append(f"Next: zerosum train {pictures.name} --minutes 4")
+    show(record, options.json, "\n".join(lines))

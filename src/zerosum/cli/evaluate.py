@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from zerosum.cli._common import parse, show
+from zerosum.cli._common import parse, refuse_within, resolution, show
 from zerosum.core.errors import Refusal
 from zerosum.core.plan import check_seed
+from zerosum.metrics.names import MORE, SCORES, More
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
 
 BATCH = 64
 PICTURES, FID_PICTURES = 2000, 10_000
-NAMES = {
-    "kid": "KID, EfficientNet-Lite0",
-    "kid_random": "KID, random convolution",
-    "coverage": "coverage",
-}
-Score = Literal["fid", "prdc", "memorisation", "classes", "diversity"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class Options:
     """A run's folder (its best snapshot), a snapshot (.safetensors), or a folder or zip of pictures from any tool."""
     against: Annotated[str | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="(default: the run's data)")] = None
     """The real pictures: a folder, a zip, or the name of a set."""
-    scores: tuple[Score, ...] = ()
+    scores: tuple[More, ...] = ()
     """More than the two KIDs and coverage: fid prdc memorisation classes diversity."""
     all: bool = False
     """All of these."""
@@ -56,17 +51,15 @@ class Options:
     judges: tuple[Literal["efficientnet", "random"], ...] = ("efficientnet", "random")
     """Whose KID; random needs no weights from the network."""
     device: str = "cpu"
-    """cpu, cuda, cuda:1."""
+    """auto, cpu, cuda, cuda:1."""
     json: bool = False
     """Print the scores as JSON."""
 
     @property
-    def names(self) -> tuple[Score, ...]:
+    def names(self) -> tuple[More, ...]:
         """The further scores that are asked for."""
-        from zerosum.metrics.further import SCORES
-
         asked = {*self.scores, *(("memorisation",) if self.pairs else ())}
-        return tuple(name for name in SCORES if self.all or name in asked)
+        return tuple(name for name in MORE if self.all or name in asked)
 
 
 def main(argv: list[str]) -> None:
@@ -77,13 +70,23 @@ def main(argv: list[str]) -> None:
 
 
 def evaluate(options: Options) -> dict:
-    """The scores, as `metrics.panel.Panel.score` gives them, and a key more for each further one, "versus" too."""
+    """The scores, as `metrics.panel.Panel.score` gives them, and a key more for each further one, "versus" too.
+
+    Raises Refusal for what cannot be judged; for all that can be told before a picture is read or made, before that.
+    """
+    from zerosum.core.machine import device_of
     from zerosum.metrics.further import Further
     from zerosum.metrics.gallery import unwatched
+    from zerosum.metrics.kid import enough
     from zerosum.metrics.panel import Panel
     from zerosum.metrics.versus import versus
 
     check_seed(options.seed)
+    options = replace(options, device=str(device_of(options.device)))
+    if options.n is not None:
+        enough(options.n, "--n")
+    if not options.judges:
+        raise Refusal("--judges: no judge is named. Wanted efficientnet, random or both.")
     if options.pairs is not None and not options.pairs.parent.is_dir():
         raise Refusal(f"{options.pairs.parent}: no such folder to write {options.pairs.name} into. Make it first.")
     maker = _maker(options.what, options.device)
@@ -124,9 +127,9 @@ def table(scores: dict) -> str:
             value, low, high, floor, baseline = (
                 f"{s[k]:.4g}" for k in ("value", "low", "high", "floor", "pca_gaussian")
             )
-            lines.append(row(NAMES[key], value, f"[{low}, {high}]", floor, baseline))
+            lines.append(row(SCORES[key], value, f"[{low}, {high}]", floor, baseline))
     value, top, baseline = (f"{scores['coverage'][k]:.3f}" for k in ("value", "ceiling", "pca_gaussian"))
-    lines.append(row(NAMES["coverage"], value, "", top, baseline))
+    lines.append(row(SCORES["coverage"], value, "", top, baseline))
     lines += ["", "KID: lower is better. Coverage: higher is better.", scores["verdict"]["text"]]
     for name, say in _SAY.items():
         if name in scores:
@@ -182,10 +185,10 @@ def _say_diversity(s: dict) -> list[str]:
 
 def _say_versus(s: dict) -> list[str]:
     lines = [f"Versus {s['what']}: {s['text']}"]
-    for name in NAMES:
+    for name in SCORES:
         if name in s:
             d = s[name]
-            lines.append(f"  {NAMES[name]}: difference {d['value']:.4g} [{d['low']:.4g}, {d['high']:.4g}]")
+            lines.append(f"  {SCORES[name]}: difference {d['value']:.4g} [{d['low']:.4g}, {d['high']:.4g}]")
     return lines
 
 
@@ -222,25 +225,44 @@ def _num(options: Options, source: Source) -> int:
 
 def _data(options: Options, maker: Generator | Path) -> Source:
     """What --against names, or what the run was trained on; at the generator's size where there is one."""
-    from zerosum.core.run import Run
-    from zerosum.data.catalog import open_data
+    from zerosum.core.batch import Images
+    from zerosum.data.catalog import open_data, refuse_other, refuse_unknown
 
     shape = None if isinstance(maker, Path) else maker.header.shape
-    name, opened = options.against, {}
-    if name is None:
-        what = Path(options.what)
-        folder = what.parent if what.is_file() else what
-        if shape is None or not (folder / "run.json").is_file():
-            raise Refusal(f"{options.what} does not say what it was made from. Add --against DATA, the real pictures.")
-        opened = Run.open(folder).info.get("opened", {})
-        name = opened.get("data")
-        if name is None:
-            raise Refusal(f"{options.what} was trained from Python, on data it cannot open. Add --against DATA.")
-    sides = options.resolution or ((shape.height, shape.width) if shape is not None else (64,))
+    opened = _opened(options, maker)
+    name = opened["data"]
+    refuse_unknown(name)
+    refuse_other(name, Images, "the judges look at")
+    if options.pairs is not None:
+        for folder in (name, *_folders(options)):
+            refuse_within(folder, "--pairs", options.pairs)
+    own = (shape.height, shape.width) if shape is not None else (64,)
     look = {key: opened[key] for key in ("channels", "ground", "frames") if key in opened}
     if shape is not None and Path(name).exists():
         look["channels"] = shape.channels
-    return open_data(name, (sides[0], sides[-1]), progress=not options.json, **look)
+    return open_data(name, resolution(options.resolution or own), progress=not options.json, **look)
+
+
+def _opened(options: Options, maker: Generator | Path) -> dict[str, Any]:
+    """{"data"} as --against names it, or what run.json says of how the run's data was opened."""
+    from zerosum.core.run import Run
+
+    if options.against is not None:
+        return {"data": options.against}
+    what = Path(options.what)
+    folder = what.parent if what.is_file() else what
+    if isinstance(maker, Path) or not (folder / "run.json").is_file():
+        raise Refusal(f"{what} does not say what it was made from. Add --against DATA, the real pictures.")
+    opened = Run.open(folder).info.get("opened") or {}
+    if opened.get("data") is None:
+        raise Refusal(f"{what} was trained from Python, on data it cannot open. Add --against DATA.")
+    return opened
+
+
+def _folders(options: Options) -> list[Path]:
+    """What is judged, as far as it is folders of pictures and no runs."""
+    named = [Path(what) for what in (options.what, options.versus) if what is not None]
+    return [path for path in named if not (path / "run.json").is_file()]
 
 
 def _barred(batches: Iterable[Tensor], what: str, num: int) -> Iterator[Tensor]:

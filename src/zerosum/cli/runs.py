@@ -24,7 +24,8 @@ class Options:
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="[DIR]")] = _DEFAULT
     """Where the runs are kept, or one run's folder."""
     json: bool = False
-    """Print JSON: [{"run", "game", "data", "images", "total", "state", "scores", "verdict", "changed", "next"}]."""
+    """Print JSON: [{"run", "game", "data", "images", "total", "state", "early", "scores", "verdict", "changed",
+    "next"}]."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Entry:
     images: int = 0  # drawn so far
     total: int = 0
     state: str = "unreadable"
+    early: bool = False  # finished by --stop, before its total
     scores: dict[str, float] | None = None  # of the newest judged snapshot: kid, kid_random, coverage
     verdict: str = ""
     changed: str = ""  # year-month-day hour:minute, of the newest line or the end
@@ -61,7 +63,7 @@ def _entry(run: Run) -> Entry:
         info = run.info
     except Refusal as refusal:
         return Entry(str(run.path), next=str(refusal))
-    times, judged = run.times(), run.metrics()
+    judged = run.metrics()
     newest = judged[-1] if judged else {}
     finished = bool(info.get("finished"))
     changed = max(path.stat().st_mtime for path in (run.path / "run.json", run.path / "times.jsonl") if path.is_file())
@@ -69,9 +71,10 @@ def _entry(run: Run) -> Entry:
         run=str(run.path),
         game=info.get("game", "?"),
         data=(info.get("data") or {}).get("name", "?"),
-        images=times[-1]["images"] if times else 0,
+        images=run.images,
         total=info.get("total") or 0,
         state="finished" if finished else "training" if _is_held(run) else "stopped",
+        early=bool(info.get("stopped")),
         scores={k: v["value"] for k, v in newest.items() if isinstance(v, dict) and "value" in v} or None,
         verdict=(newest.get("verdict") or {}).get("text", ""),
         changed=time.strftime("%Y-%m-%d %H:%M", time.localtime(changed)),
@@ -80,7 +83,8 @@ def _entry(run: Run) -> Entry:
 
 
 def _is_held(run: Run) -> bool:
-    """Whether a process trains in it now: it holds the lock. Asking does not keep anybody from taking it."""
+    """Whether a process trains in it now: it holds the lock. To ask is to hold it too, for an instant, which one that
+    is about to train waits for (`Run.locked`)."""
     import fcntl
 
     try:
@@ -97,7 +101,9 @@ def _shown(entry: Entry) -> str:
     """Three lines or four: what it is, how good, and how it goes on."""
     if entry.state == "unreadable":
         return f"{entry.run}\n    {entry.next}\n"
-    drawn = f"{min(entry.images, entry.total):,} of {entry.total:,} images"
+    drawn = f"{entry.images:,} of {entry.total:,} images"
+    if entry.early:
+        drawn = f"by --stop after {drawn}: nothing more was expected"
     lines = [entry.run, f"{entry.game} on {entry.data}: {entry.state}, {drawn}, {entry.changed}"]
     if entry.verdict:
         lines.append(entry.verdict)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from zerosum.cli._common import parse, show
+from zerosum.cli._common import parse, resolution, show
 from zerosum.core import catalog
 from zerosum.core.errors import Refusal, nearest
 from zerosum.core.plan import Plan
@@ -91,20 +91,19 @@ def _train(name: str, options: Any, command: list[str]) -> None:
     from zerosum import api
     from zerosum.core.batch import DataShape
     from zerosum.data.catalog import open_data
-    from zerosum.data.pictures import sides
     from zerosum.training.distributed import joined
     from zerosum.training.screen import Bar, Silent
 
-    resolution = options.resolution[0] if len(options.resolution) == 1 else tuple(options.resolution)
+    sides = resolution(options.resolution)
     look = {"channels": options.channels, "ground": options.ground, "frames": options.frames}
-    settings, shape = asdict(options.settings), DataShape(*sides(resolution), options.channels)
+    settings, shape = asdict(options.settings), DataShape(*sides, options.channels)
     with joined() as team:
         api.check(name, options.data, settings, options.plan, options.run, options.runs, shape, team)
         with team.lead_first():
             shown = team.leads and not options.json
             if shown:
                 _say_what_is_read(options.data)
-            source = open_data(options.data, resolution, progress=shown, **look)
+            source = open_data(options.data, sides, progress=shown, **look)
         if team.leads:
             _say_what_was_refused(source)
             _say_what_there_is(source)
@@ -118,7 +117,7 @@ def _train(name: str, options: Any, command: list[str]) -> None:
             screen=Bar() if shown else Silent(),
             about={
                 "command": shlex.join(command),
-                "opened": {"data": api.absolute(options.data), "resolution": resolution, **look},
+                "opened": {"data": api.absolute(options.data), "resolution": sides, **look},
             },
         )
         if team.leads:
@@ -128,19 +127,21 @@ def _train(name: str, options: Any, command: list[str]) -> None:
 def _say_what_came_of_it(run: Run, as_json: bool) -> None:
     from zerosum.report.page import longer
 
-    report, seconds = run.path / "report.html", run.times()[-1]["seconds"] if run.times() else 0.0
+    report, path = run.path / "report.html", shlex.quote(str(run.path))
+    seconds = run.times()[-1]["seconds"] if run.times() else 0.0
     scores = run.metrics()[-1] if run.metrics() else None
     record = {"run": str(run.path), "best": str(run.best), "report": str(report), "scores": scores}
     verdict = scores["verdict"]["text"] if scores else f"Not scored; `zerosum evaluate {run.path}` tries it."
-    next_ = longer(run.info.get("command", ""), seconds)
+    lines = [f"Report:     {report}", f"Draw more:  zerosum sample {path} -n 64 -o grid.png"]
+    if early := run.info.get("stopped"):
+        done = f"Stopped by --stop after {early:,} images, in {_duration(seconds)}: nothing more was expected."
+    else:
+        done = f"Done: {run.images:,} images in {_duration(seconds)}."
+        again = longer(run.info.get("command") or "zerosum train", seconds)
+        lines.append(f"Go longer:  {again}   (a new run, from the start)")
     if not as_json:
-        print(f"\nDone: {run.info['total']:,} images in {_duration(seconds)}. {verdict}", file=sys.stderr)
-    show(
-        record,
-        as_json,
-        f"Report:     {report}\nDraw more:  zerosum sample {shlex.quote(str(run.path))} -n 64 -o grid.png\n"
-        f"Go longer:  {next_}   (a new run, from the start)",
-    )
+        print(f"\n{done} {verdict}", file=sys.stderr)
+    show(record, as_json, "\n".join(lines))
 
 
 def _duration(seconds: float) -> str:

@@ -84,37 +84,49 @@ class Samples(Protocol):
 class Styles(Protocol):
     """Has an intermediate latent space (StyleGAN's W)."""
 
-    def map(self, z: Tensor) -> Tensor: ...
+    def map(self, z: Tensor) -> Tensor:
+        """Styles w, float [n, ...], of latents [n, ...]."""
+        ...
 
-    def synthesize(self, w: Tensor) -> Tensor: ...
+    def synthesize(self, w: Tensor) -> Tensor:
+        """Pictures, float [n, C, H, W] in [-1, 1], from styles as `map` gives them."""
+        ...
 
 
 @runtime_checkable
 class Encodes(Protocol):
     """Finds the latents of pictures."""
 
-    def encode(self, x: Tensor) -> Tensor: ...
+    def encode(self, x: Tensor) -> Tensor:
+        """Latents [n, ...] that come near to making the pictures x, float [n, C, H, W] in [-1, 1]."""
+        ...
 
 
 @runtime_checkable
 class Translates(Protocol):
     """Turns a picture into another."""
 
-    def translate(self, x: Tensor) -> Tensor: ...
+    def translate(self, x: Tensor) -> Tensor:
+        """What the pictures become; float [n, C, H, W] in [-1, 1] both."""
+        ...
 
 
 @runtime_checkable
 class Continues(Protocol):
     """Goes on with a sequence."""
 
-    def proceed(self, x: Tensor, length: int) -> Tensor: ...
+    def proceed(self, x: Tensor, length: int) -> Tensor:
+        """The sequences x, int64 [n, T], with `length` more symbols each: int64 [n, T + length]."""
+        ...
 
 
 @runtime_checkable
 class Judges(Protocol):
-    """Gives pictures, float [n, C, H, W] in [-1, 1], a score [n]; higher looks more real to it."""
+    """Tells how real pictures look to it."""
 
-    def score(self, x: Tensor) -> Tensor: ...
+    def score(self, x: Tensor) -> Tensor:
+        """[n], the higher the more real, of pictures x, float [n, C, H, W] in [-1, 1]."""
+        ...
 
 
 class Generator(nn.Module):

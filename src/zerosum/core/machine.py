@@ -62,7 +62,7 @@ def device_of(name: str) -> torch.device:
         )
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # the device "meta" makes tensors, but they hold no numbers
     except (RuntimeError, AssertionError) as error:
         raise Refusal(f"--device {name} is not here. `zerosum doctor` lists what this machine offers.") from error
     return device

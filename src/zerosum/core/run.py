@@ -18,6 +18,7 @@ from zerosum.core.errors import Refusal
 from zerosum.core.files import room_for, save_json, sync, written
 
 SETTLE = 0.5  # seconds in which two claims on one folder must have seen each other
+PATIENCE = 0.2  # seconds for which a lock is asked for: `zerosum runs` holds it for an instant, to see if it is free
 ASIDE = "set-aside-"
 
 
@@ -90,8 +91,14 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run has drawn all of its images."""
+        """Whether the run is over: it has drawn all of its images, or with --stop as many as were of use."""
         return bool(self.info.get("finished"))
+
+    @property
+    def images(self) -> int:
+        """Real pictures drawn, by the last line of times; at most the total, beyond which the last batch may go."""
+        drawn = next((line["images"] for line in reversed(self.times())), 0)
+        return min(drawn, self.info.get("total") or drawn)
 
     @property
     def snapshots(self) -> list[Path]:
@@ -232,17 +239,21 @@ def _number(path: Path) -> int:
 
 
 def _flock(handle: IO[str], folder: Path) -> bool:
-    """Takes the lock, or says that the file system has none. Raises Refusal if another process has it."""
+    """Takes the lock, or says that the file system has none. Raises Refusal if another process keeps it."""
     import fcntl
 
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EAGAIN, errno.EACCES):
-            return False
-        handle.seek(0)
-        raise Refusal(_taken(folder, handle.read(20))) from error
-    return True
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                return False
+            if time.monotonic() > end:
+                handle.seek(0)
+                raise Refusal(_taken(folder, handle.read(20))) from error
+        time.sleep(PATIENCE / 10)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from zerosum.core.errors import Refusal, nearest
 from zerosum.core.packages import ARTEFACTS, Artefact, is_cached
 
 if TYPE_CHECKING:
+    from zerosum.core.batch import Batch
     from zerosum.data.pictures import Pictures
 
 
@@ -27,6 +28,7 @@ class Named:
     size_mb: int
     open: Callable[[int | tuple[int, int], bool], Pictures]
     artefact: Artefact | None = None
+    holds: Literal["pictures", "pairs"] = "pictures"
 
     @property
     def fetched(self) -> bool:
@@ -55,6 +57,7 @@ def _packaged(artefact: Artefact, reader: str) -> Named:
         size_mb=artefact.size_mb,
         open=open_,
         artefact=artefact,
+        holds=artefact.holds,
     )
 
 
@@ -106,6 +109,26 @@ def refuse_unknown(name_or_path: str) -> None:
             f"'{name_or_path}' is neither a folder or zip of pictures nor data by name{nearest(name_or_path, DATA)} "
             "`zerosum data list` shows the names."
         )
+
+
+def refuse_other(name_or_path: str, wanted: type[Batch], who: str) -> None:
+    """Raises Refusal, without opening it, for a named set that holds something else than `wanted`, which `who`, such
+    as "dcgan plays on", takes. What a path holds is not known yet."""
+    from zerosum.core.batch import Images, Pairs
+
+    if name_or_path in DATA and not Path(name_or_path).exists():
+        kinds: dict[str, type[Batch]] = {"pictures": Images, "pairs": Pairs}
+        held = kinds[DATA[name_or_path].holds]
+        if not issubclass(held, wanted):
+            raise Refusal(
+                f"{who} {wanted.called}; {name_or_path} holds {held.called}. `zerosum data list` shows others."
+            )
+
+
+def lies_in(place: Path, name_or_path: str | Path) -> bool:
+    """Whether the data is a folder and the place in it: a drawing there would become a picture to learn from."""
+    here, there = Path(name_or_path).resolve(), place.resolve()
+    return here.is_dir() and (here == there or here in there.parents)
 
 
 def _refuse_a_file(path: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from zerosum.core.batch import Images
-from zerosum.core.errors import Refusal
 from zerosum.core.pictures import MODES, on_checkers
 from zerosum.data.catalog import open_data, refuse_other
 from zerosum.data.likeness import SIDE, Looks, joined, look, members, near, same

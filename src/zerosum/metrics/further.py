@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Literal, get_args
 
 import numpy as np
 from torch import Tensor
@@ -20,11 +19,10 @@ from zerosum.metrics.frechet import enough_for_frechet, frechet
 from zerosum.metrics.gallery import BATCH, Eyes, Gallery, chosen, drawn
 from zerosum.metrics.kid import SMALLEST
 from zerosum.metrics.memorisation import Relatives, nearness, relatives, twins
+from zerosum.metrics.names import MORE
 from zerosum.metrics.panel import Panel
 from zerosum.metrics.prdc import halves, prdc
 
-Score = Literal["fid", "prdc", "memorisation", "classes", "diversity"]
-SCORES: tuple[Score, ...] = get_args(Score)
 TRAIN = 20_000  # training pictures among which copies are looked for
 TWINS = 5_000  # made pictures among which twins are looked for
 SHOWN = 16  # nearest pairs
@@ -42,12 +40,12 @@ class Further:
         self.near: Relatives | None = None  # the made pictures' nearest training pictures, once looked for
         self._efficientnet = panel.judges.get("kid")
 
-    def score(self, names: Sequence[str] = SCORES) -> dict[str, dict]:
+    def score(self, names: Sequence[str] = MORE) -> dict[str, dict]:
         """Each score's plain values, or {"refused": the reason}. Raises Refusal for a name that is none."""
         found: dict[str, dict] = {}
         for name in names:
-            if name not in SCORES:
-                raise Refusal(f"no score '{name}'{nearest(name, SCORES)}")
+            if name not in MORE:
+                raise Refusal(f"no score '{name}'{nearest(name, MORE)}")
             try:
                 found[name] = getattr(self, name)()
             except Refusal as refusal:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from zerosum.core.errors import Refusal
+from zerosum.metrics.interval import Interval
 
 GROUPS = 20
 T_QUANTILE = 2.093  # 97.5 % of Student's t with GROUPS - 1 degrees of freedom
@@ -16,22 +15,14 @@ FEWEST, SMALLEST = 25, 50
 ROWS, COLUMNS = 512, 8192  # of the kernel matrix, held at once: 32 MB
 
 
-@dataclass(frozen=True)
-class Kid:
-    """KID and its 95 % interval [low, high], which holds for other draws of both sets from the same distributions."""
-
-    value: float
-    low: float
-    high: float
-
-
-def kid(x: Tensor, y: Tensor) -> Kid:
+def kid(x: Tensor, y: Tensor) -> Interval:
     """KID between features x [m, d] and y [n, d]: squared MMD under k(a, b) = (a.b / d + 1)^3, as a U-statistic.
 
     Binkowski et al. 2018 (arXiv 1801.01401), section 4, on the whole sets: no subsets are drawn, so nothing is random.
     The expected value is 0 for sets of one distribution, so single values may lie below it. In float64.
-    The interval is a delete-a-group jackknife over GROUPS groups of each set (Shao and Wu 1989); rows are taken to be
-    in random order. Where both are of one distribution it errs to the safe side: it lies above 0 in under 1 % of draws.
+    The interval holds for other draws of both sets from the same distributions. It is a delete-a-group jackknife over
+    GROUPS groups of each set (Shao and Wu 1989); rows are taken to be in random order. Where both are of one
+    distribution it errs to the safe side: it lies above 0 in under 1 % of draws.
 
     Raises ValueError for fewer than 25 rows (the jackknife's groups would be empty) and for features of different
     length. What a person asks for is refused below 50, by `enough`.
@@ -40,7 +31,7 @@ def kid(x: Tensor, y: Tensor) -> Kid:
     return _interval(*_estimates(x, y, _sums_within(y)))
 
 
-def kid_difference(x1: Tensor, x2: Tensor, y: Tensor) -> Kid:
+def kid_difference(x1: Tensor, x2: Tensor, y: Tensor) -> Interval:
     """KID of x1 [m, d] less that of x2 [m, d], both against y [n, d], with its 95 % interval; below 0, x1 is nearer.
 
     Row i of x1 and of x2 may come from the same latents: both are left out together, so what the two have in common
@@ -77,11 +68,11 @@ def _estimates(x: Tensor, y: Tensor, within_y: Tensor) -> tuple[Tensor, Tensor]:
     return value, _mmd(_without(within_x), _without(within_y), _without(between), m.sum() - m, n.sum() - n)
 
 
-def _interval(value: Tensor, left: Tensor) -> Kid:
+def _interval(value: Tensor, left: Tensor) -> Interval:
     """The jackknife's interval, from the estimate and from those without each group."""
     variance = (GROUPS - 1) / GROUPS * (left - left.mean()).square().sum()
     margin = T_QUANTILE * variance.sqrt()
-    return Kid(value.item(), (value - margin).item(), (value + margin).item())
+    return Interval(value.item(), (value - margin).item(), (value + margin).item())
 
 
 def _mmd(xx: Tensor, yy: Tensor, xy: Tensor, m: Tensor, n: Tensor) -> Tensor:

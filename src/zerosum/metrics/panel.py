@@ -19,12 +19,13 @@ from zerosum.features.random_conv import RandomConv
 from zerosum.metrics import pca_gaussian
 from zerosum.metrics.coverage import Thumbnails, ceiling, coverage
 from zerosum.metrics.gallery import BATCH, Eyes, Gallery, Watch, cache_file, drawn, quantised, unwatched
-from zerosum.metrics.kid import SMALLEST, Kid, enough, kid
+from zerosum.metrics.interval import Interval
+from zerosum.metrics.kid import SMALLEST, enough, kid
+from zerosum.metrics.names import CALLED
 
 Judge = Literal["efficientnet", "random"]
 JUDGES: tuple[Judge, ...] = ("efficientnet", "random")
 SCORE_OF: dict[str, str] = {"efficientnet": "kid", "random": "kid_random"}
-CALLED = {"kid": "the ImageNet judge", "kid_random": "the untrained judge"}
 COLLAPSED = 0.1  # of the coverage that real pictures reach
 
 
@@ -37,7 +38,8 @@ class Panel:
     the weights, the preprocessing, n and seed, so that the second start takes no time.
 
     `judges` without "efficientnet" needs no weights; the scores then have no "kid". `watch` sees what is looked at.
-    Raises Refusal if the source holds no pictures or fewer than 50, and if the weights cannot be had.
+    Raises Refusal if the source holds no pictures or fewer than 50, if there is no judge, and if the weights cannot be
+    had.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Panel:
         self.n = min(n, len(source))
         enough(self.n, f"{source.name} ({len(source)} pictures)" if n > len(source) else source.name)
         self.source, self.seed, self.device, self.watch = source, seed, device, watch
+        if not judges:
+            raise Refusal(f"no judge is named. Wanted one or more of: {', '.join(JUDGES)}.")
         for judge in judges:
             if judge not in SCORE_OF:
                 raise Refusal(f"no judge '{judge}'{nearest(judge, SCORE_OF)}")
@@ -116,11 +120,11 @@ class Panel:
             "pca_gaussian": coverage(baseline[:num], real[:num]),
         }
 
-    def _known(self, eyes: Eyes) -> dict[str, Kid]:
+    def _known(self, eyes: Eyes) -> dict[str, Interval]:
         """The KIDs of real pictures that are not in the reference, "floor", and of "pca_gaussian"; cached."""
         kept = cache_file([gallery.key for gallery in (self.real, self.unseen, self.baseline) if gallery] + [eyes.key])
         try:
-            return {name: Kid(**values) for name, values in json.loads(kept.read_text(encoding="utf-8")).items()}
+            return {name: Interval(**values) for name, values in json.loads(kept.read_text(encoding="utf-8")).items()}
         except (OSError, ValueError, TypeError, AttributeError):  # not there, or damaged
             real = self.real.seen(eyes)
             floor = _halves(real) if self.unseen is None else kid(self.unseen.seen(eyes), real)
@@ -134,7 +138,7 @@ class Panel:
 
 
 def verdict(
-    n: int, kids: Mapping[str, Kid], known: Mapping[str, Mapping[str, Kid]], spread: Mapping[str, float]
+    n: int, kids: Mapping[str, Interval], known: Mapping[str, Mapping[str, Interval]], spread: Mapping[str, float]
 ) -> dict:
     """{"ratio", "text"} from each judge's KID, what it is to be compared with ("floor", "pca_gaussian"), and coverage.
 
@@ -180,7 +184,7 @@ def _least(n: int, spread: Mapping[str, float]) -> float:
     return max(share - 2 * math.sqrt(share * (1 - share) / n), COLLAPSED * spread["ceiling"])
 
 
-def _bar(baseline: Kid) -> float:
+def _bar(baseline: Interval) -> float:
     return max(baseline.value, (baseline.high - baseline.low) / 2, 1e-12)
 
 
@@ -188,6 +192,6 @@ def _eyes(judge: Judge, device: str) -> Eyes:
     return RandomConv().to(device) if judge == "random" else efficientnet.load(device=device)
 
 
-def _halves(features: Tensor) -> Kid:
+def _halves(features: Tensor) -> Interval:
     middle = len(features) // 2
     return kid(features[:middle], features[middle:])

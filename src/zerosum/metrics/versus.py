@@ -10,8 +10,10 @@ from torch import Tensor
 
 from zerosum.metrics.coverage import covered
 from zerosum.metrics.gallery import Gallery
-from zerosum.metrics.kid import Kid, kid_difference
-from zerosum.metrics.panel import CALLED, Panel
+from zerosum.metrics.interval import Interval
+from zerosum.metrics.kid import kid_difference
+from zerosum.metrics.names import CALLED
+from zerosum.metrics.panel import Panel
 
 Z_QUANTILE = 1.96
 
@@ -29,10 +31,10 @@ def versus(panel: Panel, one: Gallery, other: Gallery) -> dict:
     thumbnails = [gallery.seen(panel.thumbnails)[: panel.n] for gallery in (one, other, panel.real)]
     spread = coverage_difference(thumbnails[0], thumbnails[1], thumbnails[2][: len(thumbnails[0])])
     differences = {**found, "coverage": spread}
-    return {**{name: asdict(kid) for name, kid in differences.items()}, "text": _said(differences)}
+    return {**{name: asdict(difference) for name, difference in differences.items()}, "text": _said(differences)}
 
 
-def coverage_difference(fake1: Tensor, fake2: Tensor, real: Tensor) -> Kid:
+def coverage_difference(fake1: Tensor, fake2: Tensor, real: Tensor) -> Interval:
     """Coverage of real by fake1 less that by fake2, all [n, d], and its 95 % interval.
 
     Each real row is covered by one, the other, both or neither, which gives such paired shares a standard error; rows
@@ -42,10 +44,10 @@ def coverage_difference(fake1: Tensor, fake2: Tensor, real: Tensor) -> Kid:
     difference = covered(fake1, real).double() - covered(fake2, real).double()
     mean = difference.mean().item()
     margin = 2 * Z_QUANTILE * difference.std().item() / math.sqrt(len(real))
-    return Kid(mean, mean - margin, mean + margin)
+    return Interval(mean, mean - margin, mean + margin)
 
 
-def _said(differences: Mapping[str, Kid]) -> str:
+def _said(differences: Mapping[str, Interval]) -> str:
     """The verdict: better only where one says so and none contradicts."""
     for_first = [name for name, d in differences.items() if (d.low > 0 if name == "coverage" else d.high < 0)]
     for_second = [name for name, d in differences.items() if (d.high < 0 if name == "coverage" else d.low > 0)]

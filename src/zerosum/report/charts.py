@@ -19,9 +19,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from zerosum.core.errors import Refusal
 from zerosum.core.files import written
 from zerosum.core.run import Run
+from zerosum.metrics.names import SCORES
 
 PLAYERS = {"D_real": "D on real", "D_fake": "D on fakes", "G": "G"}
-SCORES = {"kid": "KID, ImageNet network", "kid_random": "KID, random network", "coverage": "Coverage"}
 MAX_PANELS = 6  # small panels for other notes; a game with more is read in log.jsonl
 DPI = 160
 
