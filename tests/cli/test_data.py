@@ -38,6 +38,13 @@ def test_get(capsys):
     assert json.loads(capsys.readouterr().out)["path"].endswith(".pth")
 
 
+def test_what_to_do_next_is_of_the_same_size(monkeypatch, capsys):
+    monkeypatch.setitem(catalog.DATA, "mnist", replace(catalog.DATA["mnist"], open=lambda *_: Blobs(20)))
+    for size, wanted in (([], "--minutes 4"), (["--resolution", "32"], "--resolution 32 --minutes 4")):
+        assert main(["data", "get", "mnist", *size]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == f"Next: zerosum train {Blobs(20).name} {wanted}"
+
+
 def test_wrong_names_and_usage(capsys):
     assert main(["data", "get", "avatar"]) == 1
     assert "did you mean 'avatars'?" in capsys.readouterr().err

@@ -97,6 +97,19 @@ def test_export_leaves_out_the_broken_and_with_unique_the_copies(tmp_path):
     assert export(source, tmp_path / "all", 16, progress=False).parts == {"pictures": 9}
 
 
+def test_unique_keeps_the_original_and_leaves_nothing_that_became_the_same(tmp_path):
+    data = save(tmp_path / "d" / "000.png", scene(0)).read_bytes()
+    (tmp_path / "d" / "000 copy.png").write_bytes(data)
+    save(tmp_path / "d" / "000 again.png", scene(0), compress_level=0)  # other bytes, the same pixels
+    save(tmp_path / "d" / "111.png", scene(1))
+    made = export(tmp_path / "d", tmp_path / "out", (16, 24), unique=True, progress=False)
+    assert sorted(path.name for path in made.out.glob("*.png")) == ["000.png", "111.png"]
+    assert made.refused == [
+        ("000 again.png", "at 24 x 16 the same as 000.png"),
+        ("000 copy.png", "a copy of 000.png"),
+    ]
+
+
 @pytest.mark.parametrize(("kind", "channels", "mode"), [("png", 4, "RGBA"), ("jpg", 1, "L"), ("webp", 4, "RGBA")])
 def test_export_in_other_formats(tmp_path, kind, channels, mode):
     save(tmp_path / "d" / "a.png", Image.new("RGBA", (20, 20), (200, 100, 50, 255)))

@@ -62,7 +62,7 @@ class Export:
     channels: int = 3
     """1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha."""
     unique: bool = False
-    """Leave out files of equal content."""
+    """Leave out copies, and what has become the same by its new size; the shortest name stays."""
     json: bool = False
     """Print JSON; no bar."""
 

@@ -96,5 +96,6 @@ def _get(options: Get) -> None:
         *(f"  {a.name}: {', '.join(a.classes)}" for a in pictures.shape.attributes),
     ]
     if DATA[options.name].holds == "pictures":  # of games that play on anything else there are few
-        lines.append(f"Next: zerosum train {pictures.name} --minutes 4")
+        size = "" if options.resolution == 64 else f" --resolution {options.resolution}"  # 64 is training's own
+        lines.append(f"Next: zerosum train {pictures.name}{size} --minutes 4")
     show(record, options.json, "\n".join(lines))

@@ -87,14 +87,14 @@ def export(
     """Writes each picture as training would see it: upright, cropped about the middle, reduced; subfolders stay.
 
     Labels go into `labels.csv`, and into `dataset.json` as the tools of StyleGAN read it: the code of a single
-    attribute, one-hot vectors of several. `unique` leaves out copies of equal content. Raises Refusal if `out` cannot
-    be made or no picture can be read.
+    attribute, one-hot vectors of several. `unique` leaves out copies, and what has become the same by its new size; of
+    these the shortest name stays. Raises Refusal if `out` cannot be made or no picture can be read.
     """
     height, width = sides(resolution)
     _check_kind(kind, channels)
     shelf = Shelf(source)
     names = _unlike(shelf.names, kind)
-    hashes, reasons = np.zeros((len(shelf), 32), np.uint8), dict(shelf.labels.missing)
+    hashes, written, reasons = *np.zeros((2, len(shelf), 32), np.uint8), dict(shelf.labels.missing)
     with new_folder(out, source) as folder:
 
         def one(i: int) -> None:
@@ -106,7 +106,10 @@ def export(
             except Unreadable as error:
                 reasons[i] = str(error)
                 return
-            picture.save(_inside(folder, names[i]), **FORMATS[kind])
+            file = io.BytesIO()
+            picture.save(file, **FORMATS[kind])
+            written[i] = content_hash(file.getvalue())
+            _inside(folder, names[i]).write_bytes(file.getvalue())
 
         with careful():
             in_parallel(one, len(shelf), "exporting", progress)
@@ -114,16 +117,27 @@ def export(
         if not len(good):
             raise Refusal(f"{source}: none of its {len(shelf):,} pictures can be read ({_worst(shelf, reasons)}).")
         if unique:
-            first = same(hashes[good])
-            for i, original in zip(good, good[first], strict=True):
+            originals = _originals(written, good, shelf.names)
+            for i, original in zip(good, originals, strict=True):
                 if i != original:
                     (folder / names[i]).unlink()
-                    reasons[int(i)] = f"a copy of {printable(shelf.names[original])}"
-            good = good[first == np.arange(len(good))]
+                    is_copy = (hashes[i] == hashes[original]).all()
+                    what = "a copy of" if is_copy else f"at {width} x {height} the same as"
+                    reasons[int(i)] = f"{what} {printable(shelf.names[original])}"
+            good = good[originals == good]
         _write_labels(folder, shelf, [names[i] for i in good], good)
         _write_listing(folder, shelf, [names[i] for i in good], good)
         _drop_empty(folder)
     return Made(out, {"pictures": len(good)}, _told(shelf, reasons))
+
+
+def _originals(hashes: np.ndarray, rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """For each of the rows, int64 [n], that of equal hash with the shortest name, the first in the alphabet of these:
+    who copies a file makes its name longer."""
+    order = np.array(sorted(rows.tolist(), key=lambda row: (len(names[row]), names[row])), np.int64)
+    original = np.empty(len(hashes), np.int64)
+    original[order] = order[same(hashes[order])]
+    return original[rows]
 
 
 def _check_kind(kind: str, channels: int) -> None:
