@@ -20,7 +20,7 @@ from zerosum.data.catalog import lies_in, open_data, refuse_other, refuse_unknow
 from zerosum.report.page import write_report
 from zerosum.training import trainer
 from zerosum.training.distributed import Team, joined
-from zerosum.training.recipe import complete, recipe_of
+from zerosum.training.recipe import complete, differences, recipe_of
 from zerosum.training.screen import Bar, Screen, Silent
 
 
@@ -165,7 +165,8 @@ def _folder(game: Game, source: Source, plan: Plan, run: str | Path | None, runs
         named = Run(run)
         _refuse_foreign_files(named.path)
         if (named.path / "run.json").is_file() and named.is_finished and named.info.get("recipe") != recipe:
-            raise Refusal(f"{run}: a finished run of another recipe is there. Name another folder.")
+            apart = "; ".join(differences(named.info, game, source, plan, team))
+            raise Refusal(f"{run}: a finished run of another recipe is there: {apart}. Name another folder.")
         return named
     return Run.unfinished(runs, recipe) or _finished(runs, recipe) or Run.numbered(runs, game.name(), source.name)
 

@@ -20,6 +20,7 @@ from zerosum import api, cli
 from zerosum.cli import train
 from zerosum.core.errors import Interrupted
 from zerosum.training import trainer
+from zerosum.training.distributed import Team
 from zerosum.training.screen import Silent
 from zerosum.training.signals import Stop
 
@@ -274,3 +275,8 @@ def test_the_header_names_recipe_and_data(trained: Path, photos: Path) -> None:
     run = zs.Run.open(trained)
     header = zs.load(run.best).header
     assert (header.recipe, header.data) == (run.info["recipe"], photos.name)
+
+
+def test_the_command_of_several_processes_names_torchrun() -> None:
+    assert train._started_by(Team()) == []
+    assert train._started_by(Team(1, 2)) == ["torchrun", "--nproc-per-node", "2", "-m", "--"]

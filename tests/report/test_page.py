@@ -167,6 +167,10 @@ def test_the_better_score_is_marked() -> None:
         ("zerosum train a --run x --runs r", "zerosum train a --runs r --minutes 30"),
         ("zerosum train --run=x a --images 5", "zerosum train a --images 10"),
         ("zerosum train a", "zerosum train a --minutes 30"),
+        (
+            "torchrun --nproc-per-node 2 -m -- zerosum train a --images 5 --run x",
+            "torchrun --nproc-per-node 2 -m -- zerosum train a --images 10",
+        ),
         ("zerosum train a --minutes", "zerosum train a --minutes 30"),
     ],
 )

@@ -122,7 +122,7 @@ def test_a_damaged_checkpoint_costs_only_its_own_work(whole: Run, tmp_path: Path
 def test_another_recipe_in_the_folder_is_refused(whole: Run) -> None:
     source = Blobs(20)
     game = api.build("dcgan", source, {"width": 2, "z": 5}, seed=0)
-    with pytest.raises(Refusal, match="another recipe"):
+    with pytest.raises(Refusal, match=r"another recipe: z is 4 there and 5 here"):
         trainer.train(game, source, whole, PLAN)
 
 

@@ -20,6 +20,7 @@ from zerosum.data.catalog import refuse_unknown
 if TYPE_CHECKING:
     from zerosum.core.run import Run
     from zerosum.data.pictures import Pictures
+    from zerosum.training.distributed import Team
 
 FEW = 1000  # pictures, below which it is said that they are few
 
@@ -116,12 +117,17 @@ def _train(name: str, options: Any, command: list[str]) -> None:
             runs=options.runs,
             screen=Bar() if shown else Silent(),
             about={
-                "command": shlex.join(command),
+                "command": shlex.join([*_started_by(team), *command]),
                 "opened": {"data": api.absolute(options.data), "resolution": sides, **look},
             },
         )
         if team.leads:
             _say_what_came_of_it(run, options.json)
+
+
+def _started_by(team: Team) -> list[str]:
+    """What stands before the command where torchrun started so many processes: alone, it would be another recipe."""
+    return ["torchrun", "--nproc-per-node", str(team.size), "-m", "--"] if team.size > 1 else []
 
 
 def _say_what_came_of_it(run: Run, as_json: bool) -> None:

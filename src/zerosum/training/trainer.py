@@ -24,7 +24,7 @@ from zerosum.training.judging import judges, keep_best
 from zerosum.training.match import Match
 from zerosum.training.monitor import watch
 from zerosum.training.patience import outlook
-from zerosum.training.recipe import complete, recipe_of
+from zerosum.training.recipe import complete, differences, recipe_of
 from zerosum.training.screen import Screen, Silent
 from zerosum.training.signals import Stop, heeded
 from zerosum.training.trial import trial
@@ -69,7 +69,8 @@ class Training:
         self.source, self.run, self.screen, self.team = source, run, screen, team or Team()
         recipe = recipe_of(game, source, plan, team)
         if (run.path / "run.json").is_file() and run.info.get("recipe") != recipe:
-            raise Refusal(f"{run.path} holds a run of another recipe (game, data or settings). Name another --run.")
+            apart = "; ".join(differences(run.info, game, source, plan, team))
+            raise Refusal(f"{run.path} holds a run of another recipe: {apart}. Name another --run.")
         self.plan = plan = complete(game, plan, team)
         self.machine = choose(plan)
         torch.set_flush_denormal(True)  # tiny moments of Adam are slow on a CPU
