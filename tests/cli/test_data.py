@@ -136,6 +136,9 @@ def test_export_split_and_pairs(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["pairs"] == 12
     assert main(["data", "pairs", "--side-by-side", str(tmp_path / "e"), str(tmp_path / "h"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["pairs"] == 12
+    (tmp_path / "l.csv").write_text("00.png,00.png\n")
+    assert main(["data", "pairs", *(str(tmp_path / d) for d in "deq"), "--by", str(tmp_path / "l.csv")]) == 0
+    assert ": 1 pair\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

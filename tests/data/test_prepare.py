@@ -235,6 +235,17 @@ def test_split_links_on_request(tmp_path):
     assert split(tmp_path / "d.zip", tmp_path / "zip", 0.25, link=True, progress=False).parts["test"] == 3
 
 
+def test_split_keeps_the_names_that_can_be_kept_and_tells_the_others(tmp_path):
+    source = labelled(tmp_path / "d", 8)
+    data = (source / "cat" / "01.png").read_bytes()
+    for name in ("cat/what? a:b.png", "cat/A.png", "cat/a.png"):
+        (source / name).write_bytes(data)
+    made = split(source, tmp_path / "out", 0.3, progress=False)
+    kept = {name.partition("/")[2] for name in files(made.out)}
+    assert "cat/what? a:b.png" in kept
+    assert made.notes == ("1 renamed: cat/a.png is now cat/a-2.png",)
+
+
 def test_split_refuses_an_empty_side(tmp_path):
     source = labelled(tmp_path / "d", 4)
     for share in (0, 1, -0.5, 2):
@@ -302,7 +313,7 @@ def test_pairs_of_equal_stems(tmp_path):
     assert made.parts == {"pairs": 2}
     assert set(files(tmp_path / "out")) == {f"{side}/{name}.png" for side in "ab" for name in ("1", "sub-3")}
     assert dict(made.refused) == {
-        "2.png": "the file is empty",
+        "maps/2.png": "the file is empty",
         "photos/alone.jpg": "has no partner",
         "maps/other.png": "has no partner",
     }
@@ -316,7 +327,7 @@ def test_pairs_by_order_and_by_table(tmp_path):
         save(tmp_path / "b" / f"{'abcdefghij'[i - 1]}.png", Image.new("L", (8, 8), 100 + i))
     with pytest.raises(Refusal, match="--by order"):
         pair(tmp_path / "a", tmp_path / "b", tmp_path / "out", progress=False)
-    (tmp_path / "t.csv").write_text("one,other\nphoto1.png,j.png\nphoto2.png,b.png\nphoto2.png,none.png\n")
+    (tmp_path / "t.csv").write_text("one,other\nphoto1.png,j.png\nphoto2.png,b.png\nphoto2.png,none.png\nlonely\n")
     for by, wanted in (("order", {1: 101, 2: 102, 10: 110}), (str(tmp_path / "t.csv"), {1: 110, 2: 102})):
         out = pair(tmp_path / "a", tmp_path / "b", tmp_path / f"out{len(wanted)}", by=by, progress=False).out
         found = [[Image.open(p).getpixel((0, 0)) for p in sorted((out / side).iterdir())] for side in "ab"]
@@ -325,20 +336,53 @@ def test_pairs_by_order_and_by_table(tmp_path):
         pair(tmp_path / "a", tmp_path / "b", tmp_path / "out", by="nowhere.csv", progress=False)
 
 
+def test_a_table_names_what_it_misses_and_needs_no_heading(tmp_path):
+    for i in range(3):
+        save(tmp_path / "a" / f"{i}.png", scene(i))
+        save(tmp_path / "b" / f"{i}.jpg", scene(i))
+    table = tmp_path / "l.csv"
+    table.write_text("0.png,1.jpg\n\n1.png,nope.png\nlonely\n")
+    made = pair(tmp_path / "a", tmp_path / "b", tmp_path / "out", by=str(table), progress=False)
+    assert made.parts == {"pairs": 1}
+    assert made.refused[:2] == [
+        ("b/nope.png", "no such picture (row 3 of l.csv)"),
+        ("row 4 of l.csv", "one column; wanted two, with a comma between"),
+    ]
+    table.write_text("one,other\nx.png,0.jpg\n")
+    with pytest.raises(Refusal, match=r"no row names two pictures \(a/x\.png: no such picture"):
+        pair(tmp_path / "a", tmp_path / "b", tmp_path / "none", by=str(table), progress=False)
+
+
+def test_order_needs_equal_numbers(tmp_path):
+    for i in range(3):
+        save(tmp_path / "a" / f"{i}.png", scene(i))
+        save(tmp_path / "b" / f"{i}.png", scene(i))
+    (tmp_path / "b" / "1.png").unlink()
+    with pytest.raises(Refusal, match=r"a holds 3 pictures, .*b 2: --by order needs equal numbers"):
+        pair(tmp_path / "a", tmp_path / "b", tmp_path / "out", by="order", progress=False)
+
+
 def test_halves(tmp_path):
-    for width in (8, 9):
-        picture = Image.new("RGB", (width, 4), "red")
-        picture.paste("blue", (width // 2 + width % 2, 0, width, 4))
-        save(tmp_path / "d" / f"{width}.png", picture)
-    save(tmp_path / "d" / "thin.png", Image.new("RGB", (1, 4)))
+    picture = Image.new("RGB", (8, 4), "red")
+    picture.paste("blue", (4, 0, 8, 4))
+    save(tmp_path / "d" / "sub" / "8.png", picture)
+    save(tmp_path / "d" / "sub" / "odd.jpg", Image.new("RGB", (9, 4)))
     made = halve(tmp_path / "d", tmp_path / "out", progress=False)
-    assert made.parts == {"pairs": 2}
-    assert made.refused == [("thin.png", "one pixel wide; wanted two halves side by side")]
+    assert made.parts == {"pairs": 1}
+    assert made.refused == [("sub/odd.jpg", "9 pixels wide; wanted two halves of equal width")]
+    assert not made.notes
     for side, colour in (("a", (255, 0, 0)), ("b", (0, 0, 255))):
-        for width in (8, 9):
-            with Image.open(tmp_path / "out" / side / f"{width}.png") as half:
-                assert half.size == (4, 4)
-                assert half.getcolors() == [(16, colour)]
+        with Image.open(tmp_path / "out" / side / "sub-8.png") as half:
+            assert half.size == (4, 4)
+            assert half.getcolors() == [(16, colour)]
+
+
+def test_halves_of_single_photographs_are_doubted(tmp_path):
+    for i, size in enumerate([(40, 30), (30, 40), (40, 20)]):
+        save(tmp_path / "d" / f"{i}.png", scene(i, size))
+    made = halve(tmp_path / "d", tmp_path / "out", progress=False)
+    assert made.parts == {"pairs": 3}
+    assert made.notes[0].startswith("2 of 3 pictures are not about twice as wide as high")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK", "F"])
@@ -366,6 +410,6 @@ def test_broken_pairs_alone_are_refused(tmp_path):
     for side in "ab":
         (tmp_path / side).mkdir()
         (tmp_path / side / "1.png").write_bytes(b"nothing")
-    with pytest.raises(Refusal, match="None of the 1 pairs can be read"):
+    with pytest.raises(Refusal, match="not one pair can be read"):
         pair(tmp_path / "a", tmp_path / "b", tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -22,7 +23,7 @@ class Pairs:
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="A B OUT")]
     """Two folders or zips, and the new folder; with --side-by-side the new folder alone."""
     by: Annotated[str, tyro.conf.arg(metavar="stem|order|FILE.csv")] = "stem"
-    """What makes two a pair: equal names but for the ending, their order, or a CSV of two columns with a heading."""
+    """What makes two a pair: equal names but for the ending, their order, or a CSV of two columns."""
     side_by_side: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """A folder or zip of pictures whose left half is A and whose right half is B."""
     json: bool = False
@@ -118,9 +119,17 @@ def export(options: Export) -> None:
 
 
 def _tell(made: Made, as_json: bool, most: int = 10) -> None:
-    record = {"out": str(made.out), **made.parts, "left_out": [list(pair) for pair in made.refused]}
-    lines = [f"{made.out}: {', '.join(f'{num:,} {part}' for part, num in made.parts.items())}"]
+    record = {
+        "out": str(made.out),
+        **made.parts,
+        "left_out": [list(pair) for pair in made.refused],
+        "notes": made.notes,
+    }
+    parts = (f"{num:,} {part.removesuffix('s') if num == 1 else part}" for part, num in made.parts.items())
+    lines = [f"{made.out}: {', '.join(parts)}"]
     lines += [f"left out: {name}: {reason}" for name, reason in made.refused[:most]]
     if len(made.refused) > most:
         lines.append(f"... and {len(made.refused) - most:,} more (--json lists all)")
+    for note in made.notes:
+        print(note, file=sys.stderr)
     show(record, as_json, "\n".join(lines))

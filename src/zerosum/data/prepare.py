@@ -39,11 +39,13 @@ Refused = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Made:
-    """What has been written: the folder, how many pictures to each part of it, and what was left out and why."""
+    """What has been written: the folder, how many pictures to each part of it, what was left out and why, and what
+    else its maker should know."""
 
     out: Path
     parts: dict[str, int]
     refused: Refused
+    notes: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -166,7 +168,8 @@ def split(source: Path, out: Path, share: float, *, seed: int = 0, link: bool = 
     """Copies the pictures, as they are, into `out`/train and `out`/test, with their subfolders and `labels.csv`.
 
     Each class gives its share. Copies and near duplicates stay on one side. Which picture goes where is decided by the
-    contents of all and the seed, whatever the files are called. `link` makes hard links where the disk allows.
+    contents of all and the seed, whatever the files are called. `link` makes hard links where the disk allows. A name
+    that this disk does not take, or that leads out of a zip, is changed, and the change is noted.
     Raises Refusal for a share outside 0 to 1, and where a side would have no picture.
     """
     if not 0 < share < 1:
@@ -180,7 +183,8 @@ def split(source: Path, out: Path, share: float, *, seed: int = 0, link: bool = 
                 f"{source}: {len(facts):,} pictures, of which {len(set(groups(facts))):,} are not alike, cannot be "
                 f"split with {share:g} for testing. Wanted a picture on each side: choose another share."
             )
-        names = _unlike([shelf.names[row] for row in facts.rows])
+        own = [shelf.names[row] for row in facts.rows]
+        names = _unlike(own, keeps=lambda name: _takes(folder, name))
         places = [folder / ("test" if test else "train") for test in is_test]
 
         def one(i: int) -> None:
@@ -203,7 +207,14 @@ def split(source: Path, out: Path, share: float, *, seed: int = 0, link: bool = 
                 raise Refusal(f"{source}: nothing is left for {side}/ ({lost[0][0]}: {lost[0][1]}). Try again.")
             _write_labels(folder / side, shelf, [names[i] for i in at], facts.rows[at])
         _drop_empty(folder)
-    return Made(out, {side: len(at) for side, at in parts.items()}, sorted([*facts.refused, *lost]))
+    renamed = [f"{printable(old)} is now {new}" for old, new in zip(own, names, strict=True) if old != new]
+    note = f"{len(renamed):,} renamed: {'; '.join(renamed[:3])}{'; ...' if len(renamed) > 3 else ''}"
+    return Made(
+        out,
+        {side: len(at) for side, at in parts.items()},
+        sorted([*facts.refused, *lost]),
+        (note,) if renamed else (),
+    )
 
 
 def drawn(facts: Facts, share: float, seed: int) -> np.ndarray:
@@ -248,11 +259,18 @@ def pair(a: Path, b: Path, out: Path, *, by: str = "stem", progress: bool = True
     """Writes what belongs together as `out`/a/NAME.png and `out`/b/NAME.png: upright, whole, in their own modes.
 
     `by`: "stem", equal names but for the ending; "order", the first with the first in the order of names, numbers by
-    value; or a CSV with a heading and in each row the file in `a` and the file in `b`. NAME is that in `a`. Raises
-    Refusal if none pair, or `out` cannot be made.
+    value; or a CSV with in each row the file in `a` and the file in `b`, with a heading or without. NAME is that in
+    `a`. Raises Refusal if none pair, if two that go by order hold different numbers, or `out` cannot be made.
     """
     shelves = Shelf(a), Shelf(b)
-    partners = _by_order(*shelves) if by == "order" else _by_stem(*shelves) if by == "stem" else _by_table(by, *shelves)
+    unknown: Refused = []
+    if by in ("order", "stem"):
+        partners = (_by_order if by == "order" else _by_stem)(*shelves)
+    else:
+        partners, unknown = _by_table(by, *shelves)
+    if not partners and unknown:
+        raise Refusal(f"--by {by}: no row names two pictures ({_first(unknown)}). Wanted names as they stand in "
+                      f"{a}, then as in {b}, subfolders included.")  # fmt: skip
     if not partners:
         first, other = (printable(shelf.names[0]) for shelf in shelves)
         raise Refusal(
@@ -262,36 +280,43 @@ def pair(a: Path, b: Path, out: Path, *, by: str = "stem", progress: bool = True
         )
 
     def halves(i: int) -> tuple[Image.Image, Image.Image]:
-        return _whole(shelves[0], partners[i][0]), _whole(shelves[1], partners[i][1])
+        return _whole(shelves[0], partners[i][0], a), _whole(shelves[1], partners[i][1], b)
 
     names = _unlike([shelves[0].names[row].replace("/", "-") for row, _ in partners], "png")
     made = _write_pairs(out, (a, b), names, halves, progress)
     alone = [
-        (f"{shelf.path.name}/{printable(shelf.names[row])}", "has no partner")
+        (_called(shelf, row, shelf.path), "has no partner")
         for side, shelf in enumerate(shelves)
         for row in sorted({*range(len(shelf))} - {both[side] for both in partners})
     ]
     passed = [(f"{s.path.name}/{printable(name)}", reason) for s in shelves for name, reason in s.refused]
-    return Made(made.out, made.parts, [*made.refused, *alone, *passed])
+    return Made(made.out, made.parts, [*made.refused, *unknown, *alone, *passed])
 
 
 def halve(source: Path, out: Path, *, progress: bool = True) -> Made:
-    """Cuts each picture in the middle: its left half is `out`/a/NAME.png, its right half `out`/b/NAME.png. Of an odd
-    width, the middle column is dropped. Raises Refusal if none can be read, or `out` cannot be made."""
+    """Cuts each picture in the middle: its left half is `out`/a/NAME.png, its right half `out`/b/NAME.png. Odd
+    widths are left out. Raises Refusal if none can be read, or `out` cannot be made."""
     shelf = Shelf(source)
+    wide = np.zeros(len(shelf), bool)
 
     def halves(i: int) -> tuple[Image.Image, Image.Image]:
         picture = _whole(shelf, i)
-        half = picture.width // 2
-        if not half:
-            raise Unreadable("one pixel wide; wanted two halves side by side")
-        right = (picture.width - half, 0, picture.width, picture.height)
-        return picture.crop((0, 0, half, picture.height)), picture.crop(right)
+        width, height = picture.size
+        if width % 2:
+            raise _Broken(_called(shelf, i), f"{width:,} pixels wide; wanted two halves of equal width")
+        wide[i] = 1.8 * height <= width <= 2.2 * height
+        return picture.crop((0, 0, width // 2, height)), picture.crop((width // 2, 0, width, height))
 
     made = _write_pairs(
         out, (source,), _unlike([name.replace("/", "-") for name in shelf.names], "png"), halves, progress
     )
-    return Made(made.out, made.parts, [*made.refused, *((printable(name), reason) for name, reason in shelf.refused)])
+    num, single = made.parts["pairs"], made.parts["pairs"] - int(wide.sum())
+    note = (
+        f"{single:,} of {num:,} pictures are not about twice as wide as high. Do they hold two pictures side by side? "
+        "Look at some halves; single photographs have been cut through."
+    )
+    passed = [(printable(name), reason) for name, reason in shelf.refused]
+    return Made(made.out, made.parts, [*made.refused, *passed], (note,) if 2 * single > num else ())
 
 
 def whole(data: bytes) -> Image.Image:
@@ -309,9 +334,26 @@ def whole(data: bytes) -> Image.Image:
     return plain
 
 
-def _whole(shelf: Shelf, row: int) -> Image.Image:
-    with shelf.held(row) as data:
-        return whole(data)
+class _Broken(Unreadable):
+    """A file that gives no half of a pair, by name."""
+
+    def __init__(self, name: str, reason: str):
+        super().__init__(reason)
+        self.name = name
+
+
+def _whole(shelf: Shelf, row: int, folder: Path | None = None) -> Image.Image:
+    """Raises _Broken, which names the file, with the name of `folder` before it where there are two."""
+    try:
+        with shelf.held(row) as data:
+            return whole(data)
+    except Unreadable as error:
+        raise _Broken(_called(shelf, row, folder), str(error)) from error
+
+
+def _called(shelf: Shelf, row: int, folder: Path | None = None) -> str:
+    name = printable(shelf.names[row])
+    return f"{folder.name}/{name}" if folder else name
 
 
 def _write_pairs(
@@ -321,25 +363,24 @@ def _write_pairs(
     halves: Callable[[int], tuple[Image.Image, Image.Image]],
     progress: bool,
 ) -> Made:
-    reasons: dict[int, str] = {}
+    broken: dict[int, tuple[str, str]] = {}
     with new_folder(out, *sources) as folder:
 
         def one(i: int) -> None:
             try:
                 both = halves(i)
-            except Unreadable as error:
-                reasons[i] = str(error)
+            except _Broken as error:
+                broken[i] = error.name, str(error)
                 return
             for side, picture in zip("ab", both, strict=True):
                 picture.save(_inside(folder / side, names[i]), format="PNG")
 
         with careful():
             in_parallel(one, len(names), "pairing", progress)
-        if len(reasons) == len(names):
-            raise Refusal(f"None of the {len(names):,} pairs can be read ({next(iter(reasons.values()))}).")
-    return Made(
-        out, {"pairs": len(names) - len(reasons)}, [(names[i], reason) for i, reason in sorted(reasons.items())]
-    )
+        lost = [broken[i] for i in sorted(broken)]
+        if len(lost) == len(names):
+            raise Refusal(f"{out}: not one pair can be read ({_first(lost)}).")
+    return Made(out, {"pairs": len(names) - len(lost)}, lost)
 
 
 def _by_stem(a: Shelf, b: Shelf) -> list[tuple[int, int]]:
@@ -348,18 +389,36 @@ def _by_stem(a: Shelf, b: Shelf) -> list[tuple[int, int]]:
 
 
 def _by_order(a: Shelf, b: Shelf) -> list[tuple[int, int]]:
+    if len(a) != len(b):
+        raise Refusal(
+            f"{a.path} holds {len(a):,} pictures, {b.path} {len(b):,}: --by order needs equal numbers, for from the "
+            "first that is missing on, none would fit. Add or remove what is single, or give --by FILE.csv."
+        )
     orders = [sorted(enumerate(shelf.names), key=lambda item: _natural(item[1])) for shelf in (a, b)]
-    return [(one, other) for (one, _), (other, _) in zip(*orders, strict=False)]
+    return [(one, other) for (one, _), (other, _) in zip(*orders, strict=True)]
 
 
-def _by_table(file: str, a: Shelf, b: Shelf) -> list[tuple[int, int]]:
+def _by_table(file: str, a: Shelf, b: Shelf) -> tuple[list[tuple[int, int]], Refused]:
+    """The pairs, and the names that are none. A first row that names no picture is the heading."""
     try:
-        lines = list(csv.reader(io.StringIO(Path(file).read_text(encoding="utf-8-sig"))))[1:]
+        lines = list(csv.reader(io.StringIO(Path(file).read_text(encoding="utf-8-sig"))))
     except (OSError, ValueError, csv.Error) as error:
         raise Refusal(f"--by {file}: cannot be read ({error}). Wanted stem, order, or a CSV of two columns.") from error
     known = [{name: row for row, name in enumerate(shelf.names)} for shelf in (a, b)]
-    pairs = [(known[0].get(line[0].strip()), known[1].get(line[1].strip())) for line in lines if len(line) > 1]
-    return [(one, other) for one, other in dict.fromkeys(pairs) if one is not None and other is not None]
+    rows = [(number, [cell.strip() for cell in line[:2]]) for number, line in enumerate(lines, 1) if any(line)]
+    if rows and not any(cell in names for cell, names in zip(rows[0][1], known, strict=False)):
+        del rows[0]
+    pairs, unknown = dict[tuple[int, int], None](), Refused()
+    for number, cells in rows:
+        place = f"row {number} of {Path(file).name}"
+        if len(cells) < 2:
+            unknown.append((place, "one column; wanted two, with a comma between"))
+            continue
+        missing = [(s, cell) for s, cell, names in zip((a, b), cells, known, strict=True) if cell not in names]
+        unknown += [(f"{s.path.name}/{printable(cell)}", f"no such picture ({place})") for s, cell in missing]
+        if not missing:
+            pairs[known[0][cells[0]], known[1][cells[1]]] = None
+    return list(pairs), unknown
 
 
 def _stem(name: str) -> str:
@@ -383,13 +442,31 @@ def _safe(name: str) -> str:
     return "/".join(part.rstrip(". ") or "_" for part in parts)
 
 
-def _unlike(names: Sequence[str], kind: str | None = None) -> list[str]:
-    """The names made safe, with the ending `kind` or their own; where two would be the same, even in small letters, the
-    later gets a number."""
+def _takes(folder: Path, name: str) -> bool:
+    """Whether the name can be shown, stays inside, and is taken by the disk under `folder`, which is empty."""
+    parts = name.split("/")
+    if printable(name) != name or any(part == ".." or Path(part).name != part for part in parts):
+        return False
+    try:
+        for part in parts:
+            (folder / part).touch()
+            found = os.listdir(folder) == [part]  # some disks change names without a word
+            (folder / part).unlink()
+            if not found:
+                return False
+    except OSError:
+        return False
+    return True
+
+
+def _unlike(names: Sequence[str], kind: str | None = None, keeps: Callable[[str], bool] = lambda _: False) -> list[str]:
+    """The names made safe where `keeps` does not want them as they are, with the ending `kind` or their own; where two
+    would be the same, even in small letters, the later gets a number."""
     taken: set[str] = set()
     made = []
     for name in names:
         safe = _safe(name)
+        safe = name if safe != name and keeps(name) else safe
         ending = f".{kind}" if kind else PurePosixPath(safe).suffix
         candidates = (f"{_stem(safe)}{f'-{i}' if i > 1 else ''}{ending}" for i in range(1, len(names) + 2))
         made.append(next(c for c in candidates if c.lower() not in taken))
@@ -427,4 +504,8 @@ def _told(shelf: Shelf, reasons: dict[int, str]) -> Refused:
 
 
 def _worst(shelf: Shelf, reasons: dict[int, str]) -> str:
-    return "; ".join(f"{name}: {reason}" for name, reason in _told(shelf, reasons)[:3])
+    return _first(_told(shelf, reasons))
+
+
+def _first(refused: Refused, most: int = 3) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in refused[:most])
