@@ -101,7 +101,7 @@ def test_two_processes_equal_one(alone: Path, faces: Path, tmp_path: Path) -> No
     folder = tmp_path / "run"
     code, said = ended(start(2, faces, folder, 60 * BATCH, "--save", str(30 * BATCH)))
     assert code == 0, said
-    assert said.count("Done.") == 1, "the lead alone speaks"
+    assert said.count("Done: ") == 1, "the lead alone speaks"
     assert_same(alone, folder)
     assert (folder / "report.html").is_file()
 
