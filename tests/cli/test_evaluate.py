@@ -71,8 +71,13 @@ def test_a_folder_of_any_tool_against_another(photos: Path, tmp_path: Path, caps
     assert len({len(line) for line in out.splitlines()[2:5]}) == 1, "the columns stand below one another"
 
 
-def test_both_judges(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["evaluate", str(photos), "--against", str(photos), "--n", "60", "--resolution", "16"]) == 0
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    return folder_of(scenes(60, seed=2, side=16), tmp_path / "made")
+
+
+def test_both_judges(photos: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", str(made), "--against", str(photos), "--n", "60", "--resolution", "16"]) == 0
     assert "KID, ImageNet network" in capsys.readouterr().out
 
 
@@ -87,7 +92,13 @@ def test_both_judges(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["{run}", "--n", "-5"], "--n: -5 pictures are too few"),
         (["{photos}", "--against", "{photos}", "--device", "cuda:99"], "--device cuda:99 is not here"),
         (
-            ["{photos}", "--against", "{photos}", "--resolution", "32", "48", "64"],
+            ["{photos}", "--against", "{photos}/..", "--resolution", "16"],
+            "{photos} against {photos}/..: the same pictures on both sides",
+        ),
+        (["{run}", "--versus", "{photos}"], "{photos} against {photos}: the same pictures on both sides"),
+        (["{run}", "--pairs", "pairs.txt"], "Name it pairs.png"),
+        (
+            ["{made}", "--against", "{photos}", "--resolution", "32", "48", "64"],
             "wanted one side, or height and width",
         ),
         (["{photos}", "--against", "openmoji"], "the judges look at pictures; openmoji holds pairs of pictures"),
@@ -95,12 +106,14 @@ def test_both_judges(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["{run}", "--pairs", "{photos}/pairs.png"], "lies in {photos}"),
         (["{photos}", "--against", "fruit", "--pairs", "{photos}/pairs.png"], "lies in {photos}"),
         (["{run}", "--versus", "{photos}/none"], "no such file"),
-        (["{run}", "--n", "90", "--versus", "{photos}"], "Add --n 80"),
+        (["{run}", "--n", "90", "--versus", "{made}"], "Add --n 60"),
         (["{run}", "--pairs", "{photos}/none/pairs.png"], "no such folder"),
     ],
 )
-def test_refusals(argv: list[str], said: str, run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv = [word.format(run=run, photos=photos) for word in argv]
+def test_refusals(
+    argv: list[str], said: str, run: Path, photos: Path, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = [word.format(run=run, photos=photos, made=made) for word in argv]
     assert cli.main(["evaluate", *argv, "--judges", "random"]) == 1
     assert said.format(photos=photos) in capsys.readouterr().err
 
@@ -116,8 +129,8 @@ def test_what_is_wrong_is_told_before_a_picture_is_made(run: Path, monkeypatch: 
         assert cli.main(["evaluate", str(run), *wrong]) == 1
 
 
-def test_the_device_may_be_left_to_the_machine(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv = [str(photos), "--against", str(photos), "--resolution", "16", *QUICK, "--json"]
+def test_the_device_may_be_left_to_the_machine(photos: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = [str(made), "--against", str(photos), "--resolution", "16", *QUICK, "--json"]
     assert cli.main(["evaluate", *argv, "--device", "auto"]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert cli.main(["evaluate", *argv]) == 0
@@ -162,9 +175,10 @@ def test_the_nearest_pairs_are_drawn(tmp_path: Path, stand_ins: None, capsys: py
     photos, copies = folder_of(pixels, tmp_path / "many"), folder_of(pixels[:90], tmp_path / "copies")
     command = ["evaluate", str(copies), "--against", str(photos), "--resolution", "16", "--judges", "random"]
     assert cli.main([*command, "--pairs", str(tmp_path / "pairs.png"), "--scores", "prdc"]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert f"Drawn: {tmp_path / 'pairs.png'}" in err
     assert "Copies? Nearer to training pictures" in out
-    assert "twins:" in out
+    assert "duplicates:" in out
     assert "precision" in out
     drawn = np.asarray(Image.open(tmp_path / "pairs.png"))[18:]  # less the titles
     middle = drawn.shape[1] // 2
@@ -172,12 +186,23 @@ def test_the_nearest_pairs_are_drawn(tmp_path: Path, stand_ins: None, capsys: py
     assert np.abs(left[:, 2:90] - right[:, 1:89]).mean() < 3
 
 
+def test_pairs_that_cannot_be_drawn_are_said_to_be_missing(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = tmp_path / "pairs.png"
+    assert cli.main(["evaluate", str(run), *QUICK, "--pairs", str(pairs)]) == 0
+    err = capsys.readouterr().err
+    assert f"Not drawn: {pairs}: photos holds back 0 of 80 pictures, wanted 50" in err
+    assert "of 600 pictures it is mostly enough" in err
+    assert not pairs.exists()
+
+
 def test_versus_says_which_is_better(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = folder_of(scenes(70, seed=1, side=16), tmp_path / "good")
     dark = folder_of(scenes(70, seed=1, side=16) // 3, tmp_path / "dark")
     command = ["evaluate", str(good), "--versus", str(dark), "--against", str(photos), "--resolution", "16", *QUICK]
     assert cli.main(command) == 0
-    assert f"Versus {dark}: Better by the untrained judge and coverage." in capsys.readouterr().out
+    assert f"Versus {dark}: {good} is better by the untrained judge and coverage." in capsys.readouterr().out
     assert cli.main([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["versus"]
     assert found["kid_random"]["high"] < 0

@@ -90,7 +90,12 @@ def test_where_there_are_none(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.main(["runs"]) == 0
-    assert "no runs yet" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "no runs yet. Begin with" in said
+    assert "zerosum runs DIR" in said
+    (tmp_path / "photos").mkdir()
+    assert cli.main(["runs", "photos"]) == 0
+    assert capsys.readouterr().out.startswith("no runs in photos.")
     assert listed(tmp_path, capsys) == []
     assert cli.main(["runs", "elsewhere"]) == 1
     assert "no such folder" in capsys.readouterr().err

@@ -71,7 +71,7 @@ def test_other_real_pictures_are_called_good(monkeypatch: pytest.MonkeyPatch) ->
     assert not memory["copies"]
     assert "no sign of copies" in memory["text"]
     assert (memory["n_train"], memory["n_heldout"]) == (300, 80)
-    assert memory["twins"]["support"] is None
+    assert memory["duplicates"]["support"] is None
     assert found["classes"]["ground"]["accuracy"] > 0.85
     assert found["classes"]["ground"]["missing"] == []
     assert "guessing reaches" in found["classes"]["luck"]["refused"]
@@ -99,7 +99,7 @@ def test_held_out_and_blurred_pictures_are_not_accused() -> None:
 def test_few_pictures_repeated_are_counted() -> None:
     few = np.repeat(scenes(6, seed=1, side=16), 20, axis=0)
     found = judged(few, ("memorisation", "diversity", "prdc"))
-    assert found["memorisation"]["twins"]["support"] == pytest.approx(6, abs=1)
+    assert found["memorisation"]["duplicates"]["support"] == pytest.approx(6, abs=1)
     assert found["diversity"]["high"] < found["diversity"]["real"]["value"]
     assert found["prdc"]["recall"]["value"] < 0.5 * found["prdc"]["recall"]["ceiling"]
 

@@ -3,7 +3,7 @@ from itertools import combinations
 import pytest
 import torch
 
-from zerosum.metrics.memorisation import nearness, relatives, twins
+from zerosum.metrics.memorisation import duplicates, nearness, relatives
 
 
 def normal(n: int, d: int = 8, seed: int = 0) -> torch.Tensor:
@@ -73,19 +73,19 @@ def test_copies_are_caught_and_held_out_ones_are_not_accused() -> None:
     assert accused == 0
 
 
-def test_twins_tell_how_many_different_pictures_there_are() -> None:
+def test_duplicates_tell_how_many_different_pictures_there_are() -> None:
     heldout = normal(300, seed=1)
-    honest = twins(normal(500), heldout)
+    honest = duplicates(normal(500), heldout)
     assert honest.expected == pytest.approx(10 * (500 * 499) / (300 * 299))
     assert honest.support is None
     few = normal(100)[torch.randint(100, (500,), generator=torch.Generator().manual_seed(0))]
-    found = twins(few, heldout)
+    found = duplicates(few, heldout)
     assert found.pairs > 20 * honest.pairs
     assert found.support == pytest.approx(100, rel=0.15)
-    assert twins(few[:1].expand(50, -1), heldout).support == 1
+    assert duplicates(few[:1].expand(50, -1), heldout).support == 1
 
 
 def test_equal_held_out_pictures_allow_only_equal_ones() -> None:
     heldout = torch.cat([normal(20), normal(20)])
-    assert twins(normal(200, seed=1), heldout).pairs == 0
-    assert twins(heldout, heldout).pairs == 20
+    assert duplicates(normal(200, seed=1), heldout).pairs == 0
+    assert duplicates(heldout, heldout).pairs == 20

@@ -25,9 +25,9 @@ def test_it_says_which_is_better_and_when_it_cannot() -> None:
     good, also = (panel.gallery(scenes(150, seed=s)) for s in (1, 2))
     dark = panel.gallery(scenes(150, seed=1) // 2)
     found = versus(panel, good, dark)
-    assert found["text"].startswith("Better by the untrained judge and coverage")
+    assert found["text"].startswith("the first is better by the untrained judge and coverage")
     assert found["kid_random"]["high"] < 0 < found["coverage"]["low"]
-    assert versus(panel, dark, good)["text"].startswith("Worse by the untrained judge and coverage")
+    assert versus(panel, dark, good)["text"].startswith("the second is better by the untrained judge and coverage")
     assert versus(panel, dark, good)["kid_random"]["value"] == pytest.approx(-found["kid_random"]["value"])
     assert versus(panel, good, also)["text"] == "They cannot be told apart with so many pictures."
     few = panel.gallery(scenes(3, seed=1)[torch.arange(150).numpy() % 3])

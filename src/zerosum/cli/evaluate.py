@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,6 +88,8 @@ def evaluate(options: Options) -> dict:
         enough(options.n, "--n")
     if not options.judges:
         raise Refusal("--judges: no judge is named. Wanted efficientnet, random or both.")
+    if options.pairs is not None and options.pairs.suffix.lower() != ".png":
+        raise Refusal(f"--pairs {options.pairs}: the drawing is saved as .png. Name it {options.pairs.stem}.png.")
     if options.pairs is not None and not options.pairs.parent.is_dir():
         raise Refusal(f"{options.pairs.parent}: no such folder to write {options.pairs.name} into. Make it first.")
     maker = _maker(options.what, options.device)
@@ -106,9 +109,14 @@ def evaluate(options: Options) -> dict:
     scores |= further.score(options.names)
     if theirs is not None:
         rival = panel.gallery(theirs)
-        scores["versus"] = versus(panel, made, rival) | {"what": options.versus, "scores": panel.judge(rival)}
-    if options.pairs is not None and "refused" not in scores["memorisation"]:
-        _draw_pairs(options.pairs, further, scores["memorisation"]["pairs"])
+        names = (options.what, str(options.versus))
+        scores["versus"] = versus(panel, made, rival, names) | {
+            "what": options.versus,
+            "less": f"{names[0]} less {names[1]}",
+            "scores": panel.judge(rival),
+        }
+    if options.pairs is not None:
+        _draw_pairs(options.pairs, further, scores["memorisation"])
     return scores
 
 
@@ -158,9 +166,9 @@ def _say_memorisation(s: dict) -> list[str]:
     for name in ("thumbnails", "efficientnet"):
         nearer = f"{s[name]['effect']:.0%} of the time (50 % by chance, p = {s[name]['p']:.2g})"
         lines.append(f"  {name}: nearer to the training pictures than held-out ones are {nearer}")
-    twins = s["twins"]
-    few = f": as if it made only about {twins['support']:,} different ones" if twins["support"] else ""
-    lines.append(f"  twins: {twins['pairs']:,} pairs, {twins['expected']:.3g} among as many real pictures{few}")
+    double = s["duplicates"]
+    few = f": as if it made only about {double['support']:,} different ones" if double["support"] else ""
+    lines.append(f"  duplicates: {double['pairs']:,} pairs, {double['expected']:.3g} among as many real pictures{few}")
     return lines
 
 
@@ -184,7 +192,10 @@ def _say_diversity(s: dict) -> list[str]:
 
 
 def _say_versus(s: dict) -> list[str]:
-    lines = [f"Versus {s['what']}: {s['text']}"]
+    lines = [
+        f"Versus {s['what']}: {s['text']}",
+        f"  {s['less']}: below 0 the first has the better KID, above 0 the better coverage",
+    ]
     for name in SCORES:
         if name in s:
             d = s[name]
@@ -233,6 +244,7 @@ def _data(options: Options, maker: Generator | Path) -> Source:
     name = opened["data"]
     refuse_unknown(name)
     refuse_other(name, Images, "the judges look at")
+    _refuse_the_same(name, _folders(options))
     if options.pairs is not None:
         for folder in (name, *_folders(options)):
             refuse_within(folder, "--pairs", options.pairs)
@@ -263,6 +275,18 @@ def _folders(options: Options) -> list[Path]:
     """What is judged, as far as it is folders of pictures and no runs."""
     named = [Path(what) for what in (options.what, options.versus) if what is not None]
     return [path for path in named if not (path / "run.json").is_file()]
+
+
+def _refuse_the_same(real: str, made: list[Path]) -> None:
+    """Raises Refusal where the real pictures themselves, or some of them, would be judged: they always look perfect."""
+    from zerosum.data.catalog import lies_in
+
+    for path in made:
+        if path.suffix != ".safetensors" and (lies_in(path, real) or path.resolve() == Path(real).resolve()):
+            raise Refusal(
+                f"{path} against {real}: the same pictures on both sides, which says nothing. Name a folder of made ones, "
+                "or other real pictures after --against."
+            )
 
 
 def _barred(batches: Iterable[Tensor], what: str, num: int) -> Iterator[Tensor]:
@@ -327,14 +351,22 @@ def _read(path: Path, source: Source, n: int, options: Options) -> np.ndarray:
     return pixels
 
 
-def _draw_pairs(path: Path, further: Further, pairs: list[dict]) -> None:
-    """Made pictures in the left column, and the nearest training picture of each on its right, mirrored if need be."""
+def _draw_pairs(path: Path, further: Further, found: dict) -> None:
+    """Made pictures in the left column, and the nearest training picture of each on its right, mirrored if need be.
+
+    Says on stderr that it was drawn, or why not.
+    """
     import numpy as np
 
     from zerosum.core.pictures import labelled_columns, save_png, to_uint8
 
+    if "refused" in found:
+        print(f"Not drawn: {path}: {found['refused']}", file=sys.stderr)
+        return
+    pairs = found["pairs"]
     numbers = np.array([pair["train"] for pair in pairs])
     train = to_uint8(further.panel.source.batch(numbers).x)  # type: ignore[attr-defined]
     train = np.stack([x[:, ::-1] if pair["mirrored"] else x for x, pair in zip(train, pairs, strict=True)])
     made = further.pixels[[pair["made"] for pair in pairs]]
     save_png(labelled_columns([made, train], ["made", "nearest"]), path)
+    print(f"Drawn: {path}", file=sys.stderr)

@@ -54,8 +54,14 @@ def main(argv: list[str]) -> None:
     paths = [folder / "run.json"] if (folder / "run.json").is_file() else sorted(folder.glob("*/run.json"))
     entries = [_entry(Run(path.parent)) for path in paths]
     text = "\n".join(map(_shown, entries))
-    none = f"{folder}: no runs yet. Begin with: zerosum train photos/ --minutes 10"
-    show([asdict(entry) for entry in entries], options.json, text or none)
+    show([asdict(entry) for entry in entries], options.json, text or _none_in(folder))
+
+
+def _none_in(folder: Path) -> str:
+    """For the usual place how to begin, for another that there are none; runs may lie anywhere."""
+    begin = f"{folder}: no runs yet. Begin with: zerosum train photos/ --minutes 10"
+    none = begin if folder == _DEFAULT else f"no runs in {folder}."
+    return f"{none}\nRuns that --run or --runs put elsewhere: zerosum runs DIR"
 
 
 def _entry(run: Run) -> Entry:

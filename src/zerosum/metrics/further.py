@@ -18,13 +18,13 @@ from zerosum.metrics.diversity import PAIRS, diversity
 from zerosum.metrics.frechet import enough_for_frechet, frechet
 from zerosum.metrics.gallery import BATCH, Eyes, Gallery, chosen, drawn
 from zerosum.metrics.kid import SMALLEST
-from zerosum.metrics.memorisation import Relatives, nearness, relatives, twins
+from zerosum.metrics.memorisation import Relatives, duplicates, nearness, relatives
 from zerosum.metrics.names import MORE
 from zerosum.metrics.panel import Panel
 from zerosum.metrics.prdc import halves, prdc
 
 TRAIN = 20_000  # training pictures among which copies are looked for
-TWINS = 5_000  # made pictures among which twins are looked for
+DUPLICATES = 5_000  # made pictures among which duplicates are looked for
 SHOWN = 16  # nearest pairs
 
 
@@ -89,15 +89,15 @@ class Further:
         return {"n": num, "k": K} | {name: {"value": found[name], "ceiling": top[name]} for name in found}
 
     def memorisation(self) -> dict:
-        """{"thumbnails": {"effect", "p", "close"}, "efficientnet": {the same}, "twins": {"pairs", "expected",
+        """{"thumbnails": {"effect", "p", "close"}, "efficientnet": {the same}, "duplicates": {"pairs", "expected",
         "support"}, "n_train", "train", "n_heldout", "copies", "text", "pairs": [{"made", "train", "mirrored",
         "distance"}]}: the pairs are the nearest to EfficientNet, `made` and `train` the pictures' numbers."""
         panel = self.panel
         if panel.heldout is None:
             raise Refusal(
-                f"{panel.source.name} holds back fewer than {SMALLEST} pictures: what it means to lie near to the "
-                "training pictures cannot be told without some that were not trained on. Add pictures (a tenth is "
-                "held back from 100 on)."
+                f"{panel.source.name} holds back {_num_heldout(panel.source)}, wanted {SMALLEST}: what it means to lie "
+                "near to the training pictures cannot be told without some that were not trained on. About a "
+                f"tenth is held back, by chance: of {12 * SMALLEST} pictures it is mostly enough."
             )
         train = drawn(panel.source, TRAIN, panel.seed, panel.watch)
         unseen = drawn(panel.heldout, TRAIN, panel.seed, panel.watch)
@@ -107,10 +107,14 @@ class Further:
             near, far = (_relatives(gallery, eyes, train) for gallery in (self.made, unseen))
             found[name] = nearness(near.distances, far.distances)
         self.near = near
-        double = twins(self.made.seen(panel.thumbnails)[:TWINS], unseen.seen(panel.thumbnails)[:TWINS])
+        double = duplicates(self.made.seen(panel.thumbnails)[:DUPLICATES], unseen.seen(panel.thumbnails)[:DUPLICATES])
         suspicious = [name for name in found if found[name].is_suspicious]
         result: dict = {name: asdict(found[name]) for name in found}
-        result |= {"twins": asdict(double), "n_heldout": len(far.distances), "n_train": min(TRAIN, len(panel.source))}
+        result |= {
+            "duplicates": asdict(double),
+            "n_heldout": len(far.distances),
+            "n_train": min(TRAIN, len(panel.source)),
+        }
         return result | {"copies": len(suspicious) == len(found), "text": _told(suspicious), "pairs": self._pairs(near)}
 
     def _pairs(self, near: Relatives) -> list[dict]:
@@ -174,6 +178,13 @@ class Further:
 
 def _relatives(gallery: Gallery, eyes: Eyes, train: Gallery) -> Relatives:
     return relatives(gallery.seen(eyes), gallery.mirrored().seen(eyes), train.seen(eyes))
+
+
+def _num_heldout(source: Source) -> str:
+    """ "15 of 150 pictures"."""
+    heldout = source.heldout()
+    num = len(heldout) if heldout is not None else 0
+    return f"{num} of {len(source) + num} pictures"
 
 
 def _told(suspicious: Sequence[str]) -> str:

@@ -13,8 +13,8 @@ from zerosum.metrics.neighbours import Space, blocks, nearest
 
 SURE = 0.001  # p below which nearness is no chance
 CLOSE = 0.01  # share of held-out pictures that are called close to training pictures
-ALLOWED = 10  # pairs of held-out pictures that are called twins
-MANY = 5  # times as many twins as among real pictures are too many
+ALLOWED = 10  # pairs of held-out pictures that are called duplicates
+MANY = 5  # times as many duplicates as among real pictures are too many
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ def nearness(made: Tensor, heldout: Tensor) -> Nearness:
 
 
 @dataclass(frozen=True)
-class Twins:
+class Duplicates:
     """Pairs of made pictures nearer to each other than real ones mostly come.
 
     pairs: how many there are; expected: how many as many real pictures have; support: as if there were only so many
-    different pictures, None where there are not too many twins to speak of.
+    different pictures, None where there are not too many duplicates to speak of.
     """
 
     pairs: int
@@ -83,7 +83,7 @@ class Twins:
     support: int | None
 
 
-def twins(made: Tensor, heldout: Tensor) -> Twins:
+def duplicates(made: Tensor, heldout: Tensor) -> Duplicates:
     """The birthday paradox: of m draws from N equally likely pictures, m (m - 1) / 2N pairs are alike (Arora and Zhang
     2017, arXiv 1706.08224). Features made [m, d] and heldout [h, d], h from 6.
 
@@ -96,7 +96,7 @@ def twins(made: Tensor, heldout: Tensor) -> Twins:
     possible, calibrated = _num_pairs(len(made)), _num_pairs(len(heldout))
     expected = ALLOWED * possible / calibrated
     too_many = pairs > MANY * max(1.0, expected)
-    return Twins(pairs, expected, round(possible / pairs) if too_many else None)
+    return Duplicates(pairs, expected, round(possible / pairs) if too_many else None)
 
 
 def _apart(x: Tensor) -> Iterator[Tensor]:

@@ -18,8 +18,9 @@ from zerosum.metrics.panel import Panel
 Z_QUANTILE = 1.96
 
 
-def versus(panel: Panel, one: Gallery, other: Gallery) -> dict:
-    """{"kid", "kid_random", "coverage": {"value", "low", "high"}, "text"}: the first set's score less the second's.
+def versus(panel: Panel, one: Gallery, other: Gallery, names: tuple[str, str] = ("the first", "the second")) -> dict:
+    """{"kid", "kid_random", "coverage": {"value", "low", "high"}, "text"}: the first set's score less the second's; the
+    text calls them by `names`.
 
     Where picture i of both comes from the same latents, that is made use of. Raises ValueError for sets of different
     size.
@@ -31,7 +32,10 @@ def versus(panel: Panel, one: Gallery, other: Gallery) -> dict:
     thumbnails = [gallery.seen(panel.thumbnails)[: panel.n] for gallery in (one, other, panel.real)]
     spread = coverage_difference(thumbnails[0], thumbnails[1], thumbnails[2][: len(thumbnails[0])])
     differences = {**found, "coverage": spread}
-    return {**{name: asdict(difference) for name, difference in differences.items()}, "text": _said(differences)}
+    return {
+        **{name: asdict(difference) for name, difference in differences.items()},
+        "text": _said(differences, *names),
+    }
 
 
 def coverage_difference(fake1: Tensor, fake2: Tensor, real: Tensor) -> Interval:
@@ -47,16 +51,16 @@ def coverage_difference(fake1: Tensor, fake2: Tensor, real: Tensor) -> Interval:
     return Interval(mean, mean - margin, mean + margin)
 
 
-def _said(differences: Mapping[str, Interval]) -> str:
+def _said(differences: Mapping[str, Interval], one: str, other: str) -> str:
     """The verdict: better only where one says so and none contradicts."""
     for_first = [name for name, d in differences.items() if (d.low > 0 if name == "coverage" else d.high < 0)]
     for_second = [name for name, d in differences.items() if (d.high < 0 if name == "coverage" else d.low > 0)]
     if for_first and for_second:
-        return f"Undecided: better by {_listed(for_first)}, worse by {_listed(for_second)}."
+        return f"Undecided: {one} is better by {_listed(for_first)}, {other} by {_listed(for_second)}."
     if for_first or for_second:
         silent = [name for name in differences if name not in for_first + for_second]
         rest = f"; by {_listed(silent)} they cannot be told apart" if silent else ""
-        return f"{'Better' if for_first else 'Worse'} by {_listed(for_first or for_second)}{rest}."
+        return f"{one if for_first else other} is better by {_listed(for_first or for_second)}{rest}."
     return "They cannot be told apart with so many pictures."
 
 
