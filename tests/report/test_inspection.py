@@ -48,6 +48,14 @@ def test_the_sheet_shows_all_that_was_found():
     assert to_png(draw(SHEET)).startswith(b"\x89PNG")
 
 
+def test_one_huge_picture_does_not_squeeze_the_chart_of_sizes():
+    huge = replace(SHEET, sizes=np.concatenate([SHEET.sizes, [[3000, 2000]]]))
+    assert "1 larger, up to 3000 x 2000, not shown" in texts(huge)
+    chart = next(axes for axes in draw(huge).axes if any("larger" in text.get_text() for text in axes.texts))
+    assert chart.get_xlim()[1] < 100
+    assert not any("not shown" in text for text in texts(SHEET))
+
+
 def test_the_sheet_is_as_high_as_it_needs_to_be():
     empty = replace(SHEET, contact=[], kinds={"PNG, RGB": 4}, labels={}, pairs=[], refused=[], advice=[],
                     sizes=np.full((4, 2), 64))  # fmt: skip

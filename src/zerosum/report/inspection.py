@@ -183,7 +183,8 @@ class _Advice:
 def _draw_sizes(page: _Page, sheet: Sheet, place: Place) -> None:
     """Each size that occurs as a dot, its area by how often; the shape that the advice names as a frame."""
     axes = _axes(page, place, "Width and height, pixels", indent=0.32)
-    found = Counter(map(tuple, _rounded(sheet.sizes).tolist()))
+    sizes, beyond = _within(sheet.sizes)
+    found = Counter(map(tuple, _rounded(sizes).tolist()))
     (x, y), num = np.array(list(found)).T, np.array(list(found.values()))
     axes.scatter(x, y, 12 + 300 * num / num.sum(), color=page.theme.accent, alpha=0.55, linewidth=0, clip_on=False)
     most = 1.08 * max(x.max(), y.max())
@@ -193,6 +194,9 @@ def _draw_sizes(page: _Page, sheet: Sheet, place: Place) -> None:
         axes.plot([0, width, width], [height, height, 0], color=page.theme.second, linewidth=1.3)
         axes.annotate(f"{width} x {height}", (0, height), (4, 3), textcoords="offset points", fontsize=8,
                       color=page.theme.second)  # fmt: skip
+    if beyond:
+        axes.annotate(beyond, (1, 1), (0, -2), xycoords="axes fraction", textcoords="offset points", fontsize=8,
+                      ha="right", va="top", color=page.theme.muted)  # fmt: skip
     axes.set_xlim(0, most)
     axes.set_ylim(0, most)
     axes.grid(color=page.theme.rule, linewidth=0.8)
@@ -251,6 +255,18 @@ def _axes(page: _Page, place: Place, title: str, indent: float = 0.0) -> Axes:
 def _heading(page: _Page, left: float, top: float, title: str, beside: str = "") -> None:
     page.text(left, top, title, 10.5, weight="bold")
     page.text(left + 0.55, top, beside, 9.5, page.theme.muted)
+
+
+def _within(sizes: np.ndarray) -> tuple[np.ndarray, str]:
+    """The sizes up to the 99th percentile where the largest would squeeze them together, and a line on what is left
+    out; else all of them, and none."""
+    longest = sizes.max(axis=1)
+    limit = np.percentile(longest, 99, method="lower")
+    if longest.max() <= 2 * limit:
+        return sizes, ""
+    width, height = sizes[longest.argmax()]
+    num = int((longest > limit).sum())
+    return sizes[longest <= limit], f"{num:,} larger, up to {width} x {height}, not shown"
 
 
 def _rounded(sizes: np.ndarray) -> np.ndarray:
