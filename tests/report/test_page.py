@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.made_up import made_up_generator, made_up_run
+from tests.report.made_up import made_up_generator, made_up_run, made_up_scores
 from zerosum.core import generator
 from zerosum.core.errors import Refusal
 from zerosum.core.run import Run
@@ -192,6 +192,16 @@ def test_an_unfinished_run_goes_on_by_the_same_command(tmp_path: Path) -> None:
     commands = [command for _, command in page.next_commands(run)]
     assert commands[0] == run.info["command"]
     assert all(f"'{run.path}'" in command for command in commands[1:])
+    assert commands[2].endswith("--n 2000"), "its own scores took 500"
+    run.append("metrics.jsonl", {"images": 2560, "n": 2000, **made_up_scores(0.02)})
+    assert page.next_commands(run)[2][1].endswith("--n 4000")
+
+
+def test_the_mark_of_the_better_score_says_whose_it_is(tmp_path: Path) -> None:
+    run = made_up_run(tmp_path / "run")
+    run.append("metrics.jsonl", {"images": 2560, "n": 500, **made_up_scores(9.0)})
+    html = page.write_report(run).read_text(encoding="utf-8")
+    assert 'aria-label="PCA-Gaussian is better"' in html
 
 
 def test_the_report_tells_of_the_runs_health(tmp_path: Path) -> None:

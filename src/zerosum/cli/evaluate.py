@@ -13,7 +13,7 @@ import tyro
 from zerosum.cli._common import parse, refuse_within, resolution, show
 from zerosum.core.errors import Refusal
 from zerosum.core.plan import check_seed
-from zerosum.metrics.names import MORE, SCORES, More
+from zerosum.metrics.names import MORE, PICTURES, SCORES, More
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zerosum.metrics.further import Further
 
 BATCH = 64
-PICTURES, FID_PICTURES = 2000, 10_000
+FID_PICTURES = 10_000
 
 
 @dataclass(frozen=True)
@@ -284,8 +284,8 @@ def _refuse_the_same(real: str, made: list[Path]) -> None:
     for path in made:
         if path.suffix != ".safetensors" and (lies_in(path, real) or path.resolve() == Path(real).resolve()):
             raise Refusal(
-                f"{path} against {real}: the same pictures on both sides, which says nothing. Name a folder of made ones, "
-                "or other real pictures after --against."
+                f"{path} against {real}: the same pictures on both sides, which says nothing. Name a folder of made "
+                "ones, or other real pictures after --against."
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+PICTURES = 2000  # on each side, where `zerosum evaluate` is told nothing else
 SCORES = {"kid": "KID, ImageNet network", "kid_random": "KID, random network", "coverage": "Coverage"}
 CALLED = {"kid": "the ImageNet judge", "kid_random": "the untrained judge"}  # within a sentence
 More = Literal["fid", "prdc", "memorisation", "classes", "diversity"]

@@ -25,6 +25,7 @@ from zerosum.core.files import written
 from zerosum.core.pictures import to_pil
 from zerosum.core.run import Run
 from zerosum.core.words import without
+from zerosum.metrics.names import PICTURES
 from zerosum.report import charts, film
 
 MOST_INLINE = 8_000_000  # bytes; a larger film stays a file beside the report
@@ -102,9 +103,15 @@ def next_commands(run: Run) -> list[tuple[str, str]]:
     return [
         first,
         ("Draw more pictures", f"zerosum sample {path} -n 64 --seed 1"),
-        ("Score it again, with more pictures", f"zerosum evaluate {path}"),
+        ("Score it again, with more pictures", f"zerosum evaluate {path} --n {_more_pictures(run)}"),
         ("Walk through what it learnt, as a film", f"zerosum animate {path} --walk"),
     ]
+
+
+def _more_pictures(run: Run) -> int:
+    """Twice as many as the newest scores were taken from, at least those that are usual."""
+    scored = run.metrics()
+    return max(PICTURES, 2 * int((scored[-1].get("n") or 0) if scored else 0))
 
 
 def longer(command: str, seconds: float = math.inf) -> str:
