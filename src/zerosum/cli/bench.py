@@ -67,7 +67,7 @@ def _print(markdown: str) -> None:
 def _listing(records: list[dict]) -> str:
     """The page docs/results.md: `make docs` writes it."""
     done = {record["row"] for record in records}
-    missing = [f"{row}: not measured yet; `zerosum bench {row}`" for row in _frame.rows() if row not in done]
+    missing = [f"- {row}: not measured yet; `zerosum bench {row}`" for row in _frame.rows() if row not in done]
     made = [
         f"- `{r['command']}`: {r['seconds']:.0f} s, seeds {', '.join(map(str, r['seeds']))}, commit {r['commit']}, "
         f"{r['machine']['cores']} cores of {r['machine']['processor']} ({', '.join(r['machine']['features'])})"
