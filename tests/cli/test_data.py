@@ -53,6 +53,17 @@ def test_wrong_names_and_usage(capsys):
     assert main(["weights"]) == 2
 
 
+def test_what_is_wrong_is_told_of_the_verb_alone(capsys):
+    for argv in (["get", "mnist", "--resolutoin", "3"], ["export", "d", "out", "--resolution", "x"]):
+        assert main(["data", *argv]) == 2
+        told = " ".join(capsys.readouterr().err.split())
+        assert f"zerosum data {argv[0]} --help" in told
+        assert "zerosum data --help" not in told
+    assert main(["data", "get", "--help"]) == 0
+    usage = capsys.readouterr().out
+    assert "[-h] NAME [--resolution N] [--file FILE]" in " ".join(usage.split())
+
+
 def made_up(where: Path, num: int = 12, size=(48, 48)) -> Path:
     """Blotches of colour, with a copy and a broken file."""
     where.mkdir(parents=True)
@@ -147,6 +158,8 @@ def test_export_split_and_pairs(tmp_path, capsys):
         (["inspect", "avatar"], "did you mean 'avatars'?"),
         (["inspect", "openmoji"], "inspect looks at pictures; openmoji holds pairs of pictures"),
         (["inspect", "d", "-o", "x.jpg"], "the drawing is a .png"),
+        (["export", "mnist", "out"], "mnist is a set by name"),
+        (["split", "emoji", "out"], "emoji is a set by name"),
         (["pairs", "d", "out"], "Wanted `zerosum data pairs A B OUT`"),
         (["pairs", "d", "d", "out", "--side-by-side", "d"], "--side-by-side DIR OUT"),
         (["split", "d", "d/out"], "lies in"),

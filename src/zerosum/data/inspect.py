@@ -27,6 +27,7 @@ class Inspection:
 
     `copies`, int64 [n]: for each picture the first of equal content; `alike`, int64 [n]: the first that looks nearly
     the same, copies included. `is_named`: a set of the catalogue, of which only the prepared pictures are seen.
+    `left_alone`: a line on files of other kinds beside the pictures.
     """
 
     source: str
@@ -35,6 +36,7 @@ class Inspection:
     copies: np.ndarray
     alike: np.ndarray
     picture: Callable[[int, int], np.ndarray]  # row of the facts and side: uint8 [side, side, 3]
+    left_alone: str = ""
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -101,6 +103,7 @@ class Inspection:
             "num_copies": self.num_copies,
             "num_alike": self.num_alike,
             "refused": [{"reason": reason, "files": files} for reason, files in self.reasons()],
+            "left_alone": self.left_alone,
         }
 
 
@@ -118,7 +121,7 @@ def inspect(name_or_path: str, progress: bool = True) -> Inspection:
     def picture(row: int, side: int) -> np.ndarray:
         return on_checkers(shelf.picture(int(facts.rows[row]), side, side, 4))
 
-    return Inspection(name_or_path, False, facts, *_alike(facts), picture)
+    return Inspection(name_or_path, False, facts, *_alike(facts), picture, shelf.left_alone)
 
 
 def _of_set(name: str, pictures: Pictures, progress: bool) -> Inspection:

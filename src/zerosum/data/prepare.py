@@ -130,7 +130,7 @@ def export(
         _write_labels(folder, shelf, [names[i] for i in good], good)
         _write_listing(folder, shelf, [names[i] for i in good], good)
         _drop_empty(folder)
-    return Made(out, {"pictures": len(good)}, _told(shelf, reasons))
+    return Made(out, {"pictures": len(good)}, _told(shelf, reasons), _notes(shelf.left_alone))
 
 
 def _originals(hashes: np.ndarray, rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
@@ -208,12 +208,12 @@ def split(source: Path, out: Path, share: float, *, seed: int = 0, link: bool = 
             _write_labels(folder / side, shelf, [names[i] for i in at], facts.rows[at])
         _drop_empty(folder)
     renamed = [f"{printable(old)} is now {new}" for old, new in zip(own, names, strict=True) if old != new]
-    note = f"{len(renamed):,} renamed: {'; '.join(renamed[:3])}{'; ...' if len(renamed) > 3 else ''}"
+    told = f"{len(renamed):,} renamed: {'; '.join(renamed[:3])}{'; ...' if len(renamed) > 3 else ''}"
     return Made(
         out,
         {side: len(at) for side, at in parts.items()},
         sorted([*facts.refused, *lost]),
-        (note,) if renamed else (),
+        _notes(told if renamed else "", shelf.left_alone),
     )
 
 
@@ -290,7 +290,9 @@ def pair(a: Path, b: Path, out: Path, *, by: str = "stem", progress: bool = True
         for row in sorted({*range(len(shelf))} - {both[side] for both in partners})
     ]
     passed = [(f"{s.path.name}/{printable(name)}", reason) for s in shelves for name, reason in s.refused]
-    return Made(made.out, made.parts, [*made.refused, *unknown, *alone, *passed])
+    return Made(
+        made.out, made.parts, [*made.refused, *unknown, *alone, *passed], _notes(*(s.left_alone for s in shelves))
+    )
 
 
 def halve(source: Path, out: Path, *, progress: bool = True) -> Made:
@@ -316,7 +318,9 @@ def halve(source: Path, out: Path, *, progress: bool = True) -> Made:
         "Look at some halves; single photographs have been cut through."
     )
     passed = [(printable(name), reason) for name, reason in shelf.refused]
-    return Made(made.out, made.parts, [*made.refused, *passed], (note,) if 2 * single > num else ())
+    return Made(
+        made.out, made.parts, [*made.refused, *passed], _notes(note if 2 * single > num else "", shelf.left_alone)
+    )
 
 
 def whole(data: bytes) -> Image.Image:
@@ -501,6 +505,10 @@ def _drop_empty(folder: Path) -> None:
 def _told(shelf: Shelf, reasons: dict[int, str]) -> Refused:
     files = ((shelf.names[i], reason) for i, reason in reasons.items())
     return sorted((printable(name), reason) for name, reason in [*files, *shelf.refused])
+
+
+def _notes(*notes: str) -> tuple[str, ...]:
+    return tuple(note for note in notes if note)
 
 
 def _worst(shelf: Shelf, reasons: dict[int, str]) -> str:

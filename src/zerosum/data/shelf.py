@@ -12,6 +12,7 @@ import numpy as np
 
 from zerosum.core.batch import Attribute
 from zerosum.core.errors import Refusal
+from zerosum.data.catalog import DATA
 from zerosum.data.decode import Unreadable, careful, decode, foreign, opened, orientation
 from zerosum.data.labels import Labels
 from zerosum.data.likeness import SIDE, Looks, look
@@ -22,14 +23,17 @@ from zerosum.data.tree import open_tree, printable
 class Shelf:
     """The picture files under `path`, a folder or a zip, sorted by name; none is read yet.
 
-    `names` are theirs, `refused` what intake passes over unread. Raises Refusal for a path that does not exist or holds
-    no picture files.
+    `names` are theirs, `refused` what intake passes over unread, `left_alone` a line on what else lies there. Raises
+    Refusal for a path that does not exist or holds no picture files, and for a set's name.
     """
 
     def __init__(self, path: Path):
+        if str(path) in DATA and not path.exists():
+            raise Refusal(f"{path} is a set by name, and these come prepared. Wanted a folder or a zip of pictures.")
         self.path, self._tree = path, open_tree(path)
         entries, self.names = [entry[0] for entry in self._tree.entries], self._tree.pictures()
         self.refused = [*self._tree.refused, *((name, why) for name in entries if (why := foreign(name)))]
+        self.left_alone = self._tree.left_alone(self.names)
         if not self.names:
             raise Refusal(f"{path}: none of its {len(entries):,} files is a picture. Wanted .jpg, .png, .webp, ...")
 

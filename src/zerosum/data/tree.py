@@ -7,14 +7,17 @@ import os
 import posixpath
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from zerosum.core.errors import Refusal
-from zerosum.data.decode import SUFFIXES, Unreadable, one_at_a_time
+from zerosum.data.decode import SUFFIXES, Unreadable, foreign, one_at_a_time
 
 MAX_BYTES = 512_000_000
 _LARGE_BYTES = 32_000_000
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8")  # of files that have lost their ending
+_OURS = ("dataset.json", "labels.csv")
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # to open a pipe would wait for its other end
 
 
@@ -69,14 +72,36 @@ class Tree:
             self.refused.append((name, reason))
 
     def pictures(self) -> list[str]:
-        """The names of the files that are named like pictures, sorted."""
-        return [name for name, _, _ in self.entries if _is_picture(name)]
+        """The names of the files that are named like pictures, sorted; and of those without an ending that begin like a
+        JPEG, a PNG or a GIF."""
+        return [name for name, _, _ in self.entries if _is_picture(name) or self._is_bare_picture(name)]
+
+    def _is_bare_picture(self, name: str) -> bool:
+        return not PurePosixPath(name).suffix and self._start(name).startswith(_BEGINNINGS)
+
+    def left_alone(self, pictures: Sequence[str]) -> str:
+        """In a line, what lies beside the pictures and is neither taken nor refused; empty where nothing does."""
+        names = {name for name, _, _ in self.entries if PurePosixPath(name).name not in _OURS} - {*pictures}
+        endings = Counter(PurePosixPath(name).suffix.lower() for name in sorted(names) if not foreign(name))
+        if not endings:
+            return ""
+        shown = [printable(ending) or "no ending" for ending, _ in endings.most_common()]
+        listed = ", ".join(shown[:5]) + (", ..." if len(shown) > 5 else "")
+        num = endings.total()
+        files = "1 file of another kind" if num == 1 else f"{num:,} files of other kinds"
+        return f"{files} left alone ({listed})"
 
     @contextlib.contextmanager
     def held(self, name: str) -> Iterator[bytes]:
         """A file's bytes while they are worked on: of large files one at a time. Raises Unreadable."""
         with one_at_a_time(self._sizes[name] > _LARGE_BYTES):
             yield self.read(name)
+
+    def _start(self, name: str) -> bytes:
+        """The file's first bytes; none if it cannot be read."""
+        with contextlib.suppress(OSError), open(os.open(self.path / name, os.O_RDONLY | _AT_ONCE), "rb") as file:
+            return file.read(16) or b""
+        return b""
 
     def read(self, name: str) -> bytes:
         """A file's bytes. Raises Unreadable, even if it has become a pipe or has vanished since it was listed."""
@@ -123,6 +148,11 @@ class _Zip(Tree):
             parts = PurePosixPath(info.filename).parts
             if not info.is_dir() and not any(_is_hidden(part) for part in parts):
                 yield info.filename, info.file_size, info.CRC
+
+    def _start(self, name: str) -> bytes:
+        with contextlib.suppress(Exception), self.archive.open(name) as file:  # as in `read`, which will tell
+            return file.read(16)
+        return b""
 
     def read(self, name: str) -> bytes:
         if self.archive.getinfo(name).file_size > MAX_BYTES:
