@@ -904,6 +904,7 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_named_set_comes_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["train", "avatars", "--channels", "1", "--runs", str(tmp_path)]) == 1
-    assert "comes as it is" in capsys.readouterr().err
+    for look in (["--channels", "1"], ["--channels", "3"], ["--ground", "white"], ["--frames", "first"]):
+        assert cli.main(["train", "avatars", *look, "--runs", str(tmp_path)]) == 1
+        assert "comes as it is" in capsys.readouterr().err
     assert cli.main(["train", "avatars", "--channels", "5", "--runs", str(tmp_path)]) == 2

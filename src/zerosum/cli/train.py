@@ -15,7 +15,7 @@ from zerosum.cli._common import parse, resolution, show
 from zerosum.core import catalog
 from zerosum.core.errors import Refusal, nearest
 from zerosum.core.plan import Plan
-from zerosum.data.catalog import refuse_unknown
+from zerosum.data.catalog import refuse_a_look, refuse_unknown
 
 if TYPE_CHECKING:
     from zerosum.core.run import Run
@@ -35,11 +35,15 @@ class Options:
     """How long, how much at once, how often it reports."""
     resolution: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N [N]")] = (64,)
     """Pixels a side; two numbers for height and width."""
-    channels: Literal[1, 2, 3, 4] = 3
+    channels: Annotated[
+        Literal[1, 2, 3, 4] | None, tyro.conf.arg(metavar="{1,2,3,4}", help_behavior_hint="(default: 3)")
+    ] = None
     """Of pictures in a folder: 1 grey, 2 grey and alpha, 3 colours, 4 colours and alpha."""
-    ground: Annotated[str, tyro.conf.arg(metavar="COLOUR")] = "white"
+    ground: Annotated[str | None, tyro.conf.arg(metavar="COLOUR", help_behavior_hint="(default: white)")] = None
     """What lies under see-through pictures where no alpha is kept: a name or #rrggbb."""
-    frames: Literal["first", "all"] = "first"
+    frames: Annotated[
+        Literal["first", "all"] | None, tyro.conf.arg(metavar="{first,all}", help_behavior_hint="(default: first)")
+    ] = None
     """Of moving pictures in a folder (GIF, WebP, APNG): the first frame, or each as a picture of its own."""
     run: Annotated[
         Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: numbered, under --runs)")
@@ -96,8 +100,11 @@ def _train(name: str, options: Any, command: list[str]) -> None:
     from zerosum.training.screen import Bar, Silent
 
     sides = resolution(options.resolution)
-    look = {"channels": options.channels, "ground": options.ground, "frames": options.frames}
-    settings, shape = asdict(options.settings), DataShape(*sides, options.channels)
+    given = {"channels": options.channels, "ground": options.ground, "frames": options.frames}
+    given = {key: value for key, value in given.items() if value is not None}
+    refuse_a_look(options.data, bool(given))
+    look = {"channels": 3, "ground": "white", "frames": "first", **given}
+    settings, shape = asdict(options.settings), DataShape(*sides, look["channels"])
     with joined() as team:
         api.check(name, options.data, settings, options.plan, options.run, options.runs, shape, team)
         with team.lead_first():

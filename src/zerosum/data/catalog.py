@@ -92,8 +92,7 @@ def open_data(
         from zerosum.data.folder import folder
 
         return folder(name_or_path, resolution, channels=channels, ground=ground, frames=frames, progress=progress)
-    if (channels, ground, frames) != (3, "white", "first"):
-        raise Refusal(f"{name_or_path} comes as it is: --channels, --ground and --frames are for folders and zips.")
+    refuse_a_look(name_or_path, (channels, ground, frames) != (3, "white", "first"))
     return DATA[name_or_path].open(resolution, progress)
 
 
@@ -123,6 +122,12 @@ def refuse_other(name_or_path: str, wanted: type[Batch], who: str) -> None:
             raise Refusal(
                 f"{who} {wanted.called}; {name_or_path} holds {held.called}. `zerosum data list` shows others."
             )
+
+
+def refuse_a_look(name_or_path: str, is_given: bool) -> None:
+    """Raises Refusal for a named set where channels, ground or frames are given, be it what is usual."""
+    if is_given and name_or_path in DATA and not Path(name_or_path).exists():
+        raise Refusal(f"{name_or_path} comes as it is: --channels, --ground and --frames are for folders and zips.")
 
 
 def lies_in(place: Path, name_or_path: str | Path) -> bool:
