@@ -174,7 +174,7 @@ def collapse(record: Record) -> Finding | None:
         _recent(spread) < 0.25 or (_recent(twins) > 0.5 and record.recent("coverage") < POOR)
     ):
         return None
-    if _recent(spread) >= 0.01 and _recent(spread) > 1.5 * _recent(spread[: -max(3, len(spread) // 4)]):
+    if _recent(spread) >= 0.01 and _is_beginner(record):
         return None
     says = (
         f"Made pictures differ from each other by {100 * _recent(spread):.0f} % of what real ones do, and "
@@ -184,6 +184,17 @@ def collapse(record: Record) -> Finding | None:
     since = min(record.since("spread", lambda v: v < 0.25), record.since("twins", lambda v: v > 0.5))
     remedy = _stronger_penalty(record, 5)
     return _finding(record, "mode_collapse", "fault", says, why, remedy, "spread", "twins", "coverage", since=since)
+
+
+def _is_beginner(record: Record) -> bool:
+    """A run in its first fifth, or one whose pictures still come to differ more, or to cover more, with each look."""
+    if record.images < 0.2 * record.info.get("total", 0):
+        return True
+    return any(_recent(values) > 1.5 * _recent(values[: -max(3, len(values) // 4)]) for values in _of_variety(record))
+
+
+def _of_variety(record: Record) -> list[np.ndarray]:
+    return [record.series("spread"), record.series("coverage")]
 
 
 def _recent(values: np.ndarray) -> float:
@@ -212,6 +223,8 @@ def discriminator_wins(record: Record) -> Finding | None:
     judge, spread = record.recent("judge"), record.recent("spread")
     if len(record.looks) < LOOKS or not judge > 0.997 or not record.recent("coverage") < POOR or spread < 0.01:
         return None
+    if _is_beginner(record):
+        return None
     says = f"The discriminator tells real from made in {100 * judge:.1f} % of pairs."
     why = "Sure of everything, it has no gradient left that would tell the generator where to go."
     remedy = _stronger_penalty(record, 5)
@@ -222,7 +235,7 @@ def discriminator_wins(record: Record) -> Finding | None:
 def generator_wins(record: Record) -> Finding | None:
     """A judge that can no longer tell, though the pictures are poor."""
     judge = record.recent("judge")
-    if len(record.looks) < LOOKS or not judge < 0.55 or not record.recent("coverage") < POOR:
+    if len(record.looks) < LOOKS or _is_beginner(record) or not judge < 0.55 or not record.recent("coverage") < POOR:
         return None
     says = (
         f"The discriminator tells real from made in {100 * judge:.0f} % of pairs, a coin's toss, and yet they differ."
