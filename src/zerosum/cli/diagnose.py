@@ -42,7 +42,9 @@ def main(argv: list[str]) -> None:
 def text(record: Record, found: dict[str, Any]) -> str:
     """What is printed: the run, its findings, the balance of the players, and the outlook."""
     info = record.info
-    head = f"{info['game']} on {info['data']['name']}, {min(record.images, info['total']):,} of {info['total']:,} images"
+    head = (
+        f"{info['game']} on {info['data']['name']}, {min(record.images, info['total']):,} of {info['total']:,} images"
+    )
     if not record.looks:
         return f"{head}\n\nNobody has looked at it yet: there is a look each 500 images at the least. Train further."
     accused = [finding for finding in found["findings"] if finding["severity"] != "note"]
