@@ -159,11 +159,17 @@ def verdict(
     as_real = all(found.low <= known[name]["floor"].high for name, found in kids.items())
     if as_real and spread["value"] >= 0.9 * spread["ceiling"]:
         text = f"As good as real pictures that it never saw, as far as {n} pictures can tell."
-    elif any(beats.values()) and not all(beats.values()):
+    elif any(beats.values()) and ratios[worst] >= 1:
         others = [told[best], told["coverage"]] if worst != "coverage" else [told[name] for name in kids]
         text = f"The judges disagree, and the worst one leads: {told[worst]}; but {', '.join(others)}."
     else:
-        better = "Better than PCA-Gaussian" if all(beats.values()) else "Not yet better than PCA-Gaussian"
+        better = "Not yet better than PCA-Gaussian"
+        if any(beats.values()):
+            better = (
+                "Better than PCA-Gaussian"
+                if all(beats.values())
+                else "Better than PCA-Gaussian, though not for certain"
+            )
         leader = max(kids, key=lambda name: ratios[name])
         text = f"{better}: {told[leader]}; {told['coverage']}."
     return {"ratio": ratios[worst], "text": text}
