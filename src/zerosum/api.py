@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from zerosum.core import catalog
-from zerosum.core.batch import DataShape, Source
+from zerosum.core.batch import DataShape, Source, called
 from zerosum.core.errors import Refusal
 from zerosum.core.game import Game
 from zerosum.core.machine import choose
@@ -85,7 +85,7 @@ def build(game: str, source: Source, settings: dict[str, Any], seed: int) -> Gam
             "or what zs.folder returns."
         )
     if not issubclass(source.holds, game_type.plays_on):
-        raise Refusal(f"{game} plays on {game_type.plays_on.called}; {source.name} holds {source.holds.called}.")
+        raise Refusal(f"{game} plays on {called(game_type.plays_on)}; {source.name} holds {source.holds.called}.")
     torch.manual_seed(seed)
     return game_type(catalog.config(game_type, settings), source.shape)
 

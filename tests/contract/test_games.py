@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import typing
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.conftest import Blobs
+from tests.conftest import made_up
 from tests.contract import golden
 from zerosum import api
 from zerosum.core import catalog, checkpoint
-from zerosum.core.batch import DataShape, Images
+from zerosum.core.batch import Batch, DataShape, Source
 from zerosum.core.game import Game
 from zerosum.core.generator import Judges, Samples, load
 from zerosum.core.machine import choose
@@ -38,16 +39,21 @@ SHAPES = [
 every_game = pytest.mark.parametrize("name", catalog.names())
 
 
-def tiny(name: str, shape: DataShape | None = None) -> tuple[Game, Blobs]:
+def kinds(name: str) -> tuple[type[Batch], ...]:
+    plays_on = catalog.game(name).plays_on
+    return typing.get_args(plays_on) or (plays_on,)
+
+
+def tiny(name: str, shape: DataShape | None = None, kind: type[Batch] | None = None) -> tuple[Game, Source]:
     game_type = catalog.game(name)
-    assert game_type.plays_on is Images, "make the made-up data of another kind that this game plays on"
-    source = Blobs(shape=shape)
+    shape = dataclasses.replace(shape or DataShape(32, 32, 3), attributes=golden.LABELS)
+    source = made_up(kind or kinds(name)[0], shape)
     torch.manual_seed(0)
     return game_type(game_type.tiny, source.shape), source
 
 
-def fit(name: str) -> Match:
-    game, source = tiny(name)
+def fit(name: str, kind: type[Batch] | None = None) -> Match:
+    game, source = tiny(name, kind=kind)
     return Match(game, source, PLAN, choose(PLAN), total=1000)
 
 
@@ -90,6 +96,13 @@ def test_losses_are_finite(name: str) -> None:
     notes = match.take_notes()
     assert notes
     assert all(torch.tensor(value).isfinite() for value in notes.values()), notes
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in catalog.names() for kind in kinds(name)])
+def test_it_plays_on_each_kind_that_it_names(name: str, kind: type[Batch]) -> None:
+    match = fit(name, kind)
+    match.play_round()
+    assert match.take_notes()
 
 
 @every_game
@@ -157,10 +170,10 @@ def test_it_plays_on_any_shape(name: str, shape: DataShape) -> None:
 
 
 @every_game
-def test_it_can_be_built_by_its_name(name: str, blobs: Blobs) -> None:
-    game_type = catalog.game(name)
-    built = api.build(name, blobs, dataclasses.asdict(game_type.tiny), seed=3)
-    again = api.build(name, blobs, dataclasses.asdict(game_type.tiny), seed=3)
+def test_it_can_be_built_by_its_name(name: str) -> None:
+    game_type, (_, source) = catalog.game(name), tiny(name)
+    built = api.build(name, source, dataclasses.asdict(game_type.tiny), seed=3)
+    again = api.build(name, source, dataclasses.asdict(game_type.tiny), seed=3)
     assert all(torch.equal(a, b) for a, b in zip(built.parameters(), again.parameters(), strict=True))
 
 

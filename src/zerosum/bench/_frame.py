@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import importlib
 import json
@@ -121,10 +122,19 @@ def cached_run(game: str, source: Source, plan: Plan, settings: dict | None = No
 
 def _code(game: str) -> str:
     """A hash of the sources that decide what a run of this game comes to: a change of theirs makes a new run."""
-    package = FOLDER.parent
-    files = [package / "games" / f"{game}.py", *(p for d in ("layers", "losses") for p in (package / d).glob("*.py"))]
-    files += [package / "training" / "match.py", package / "training" / "average.py"]
+    files = {FOLDER.parent / "training" / "match.py", FOLDER.parent / "training" / "average.py"}
+    _gather(FOLDER.parent / "games" / f"{game}.py", files)
     return digest([path.read_text(encoding="utf-8") for path in sorted(files)])
+
+
+def _gather(file: Path, found: set[Path]) -> None:
+    """Adds the file to `found`, and what it imports from the rooms of games, layers and losses."""
+    found.add(file)
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        parts = (node.module or "").split(".")[1:] if isinstance(node, ast.ImportFrom) else []
+        theirs = FOLDER.parent.joinpath(*parts).with_suffix(".py")
+        if parts and parts[0] in ("games", "layers", "losses") and theirs not in found:
+            _gather(theirs, found)
 
 
 def recorded(row: str) -> list[dict]:

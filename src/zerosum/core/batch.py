@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from types import UnionType
+from typing import ClassVar, Protocol, Self, get_args, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,7 +21,10 @@ class Attribute:
 
 @dataclass(frozen=True)
 class DataShape:
-    """Shape of one picture: height and width in pixels, 1 to 4 channels (grey, grey + alpha, RGB, RGBA), its labels."""
+    """Shape of one picture: height and width in pixels, 1 to 4 channels (grey, grey + alpha, RGB, RGBA), its labels.
+
+    A table's row has height 1, the number of columns as its width, and one channel.
+    """
 
     height: int
     width: int
@@ -123,6 +127,14 @@ class Table(Batch):
 
     called = "table rows"
     x: Tensor
+
+
+Kinds = type[Batch] | UnionType  # what a game plays on: Images, or Images | Table
+
+
+def called(kinds: Kinds) -> str:
+    """The kinds in words: "pictures or table rows"."""
+    return " or ".join(kind.called for kind in get_args(kinds) or (kinds,))
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zerosum.core.batch import Batch, DataShape, Images
+from zerosum.core.batch import DataShape, Images, Kinds
 from zerosum.core.plan import Plan
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Game(nn.Module):
     Config: ClassVar[type]  # frozen dataclass; its field docstrings are the command line's help
     tiny: ClassVar[Any]  # the Config that the contract test builds
     tiny_parent: ClassVar[str | None] = None  # a game whose tiny run this one needs first
-    plays_on: ClassVar[type[Batch]] = Images
+    plays_on: ClassVar[Kinds] = Images  # or several: Images | Table
 
     def __init__(self, config: Any, shape: DataShape):
         super().__init__()

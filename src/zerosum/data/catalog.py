@@ -13,7 +13,7 @@ from zerosum.core.errors import Refusal, nearest
 from zerosum.core.packages import ARTEFACTS, Artefact, is_cached
 
 if TYPE_CHECKING:
-    from zerosum.core.batch import Batch
+    from zerosum.core.batch import Batch, Kinds
     from zerosum.data.pictures import Pictures
 
 
@@ -110,17 +110,17 @@ def refuse_unknown(name_or_path: str) -> None:
         )
 
 
-def refuse_other(name_or_path: str, wanted: type[Batch], who: str) -> None:
+def refuse_other(name_or_path: str, wanted: Kinds, who: str) -> None:
     """Raises Refusal, without opening it, for a named set that holds something else than `wanted`, which `who`, such
     as "dcgan plays on", takes. What a path holds is not known yet."""
-    from zerosum.core.batch import Images, Pairs
+    from zerosum.core.batch import Images, Pairs, called
 
     if name_or_path in DATA and not Path(name_or_path).exists():
         kinds: dict[str, type[Batch]] = {"pictures": Images, "pairs": Pairs}
         held = kinds[DATA[name_or_path].holds]
         if not issubclass(held, wanted):
             raise Refusal(
-                f"{who} {wanted.called}; {name_or_path} holds {held.called}. `zerosum data list` shows others."
+                f"{who} {called(wanted)}; {name_or_path} holds {held.called}. `zerosum data list` shows others."
             )
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 import torch
 
 from zerosum.core import checkpoint
-from zerosum.core.batch import Images, Source
+from zerosum.core.batch import Images, Source, called
 from zerosum.core.errors import Interrupted, Refusal
 from zerosum.core.game import Game
 from zerosum.core.generator import Samples
@@ -46,7 +46,7 @@ def train(
     finite; Interrupted, with all saved, after Ctrl-C or SIGTERM.
     """
     if not issubclass(source.holds, game.plays_on):
-        raise Refusal(f"{game.name()} plays on {game.plays_on.called}; {source.name} holds {source.holds.called}.")
+        raise Refusal(f"{game.name()} plays on {called(game.plays_on)}; {source.name} holds {source.holds.called}.")
     with joined() as team, heeded() as stop, run.locked() if team.leads else contextlib.nullcontext():
         training = Training(game, source, run, plan, screen or Silent(), about, team)
         stop.begin()
