@@ -21,3 +21,8 @@ def says_real(logits: Tensor, target: float | Tensor = 1.0) -> Tensor:
 def says_fake(logits: Tensor) -> Tensor:
     """Binary cross-entropy of logits with 0."""
     return F.softplus(logits.float()).mean()
+
+
+def minimax(logits: Tensor) -> Tensor:
+    """log(1 - D), which the generator lowers in the game of Goodfellow et al. 2014, equation (1), on its fakes."""
+    return -says_fake(logits)

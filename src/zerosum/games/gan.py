@@ -1,0 +1,106 @@
+"""GAN: the first one, fully connected: a generator against a discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from zerosum.core.batch import DataShape, Images, Table
+from zerosum.core.errors import require
+from zerosum.core.game import Clock, Game, Moves, Player, Turn
+from zerosum.core.generator import Header, LatentGenerator
+from zerosum.core.plan import Plan
+from zerosum.layers.shapes import Reshape
+from zerosum.losses.adversarial import minimax, says_fake, says_real
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of gan."""
+
+    z: int = 64
+    """Length of the latent vector, standard normal."""
+    width: int = 512
+    """Units in each of the two hidden layers of G and of D."""
+    rate: float = 2e-4
+    """Adam's learning rate for both players."""
+    beta1: float = 0.5
+    """Adam's first moment for both players."""
+    loss: Literal["nonsaturating", "minimax"] = "nonsaturating"
+    """What G lowers: -log D(G(z)), or log(1 - D(G(z))), whose gradient vanishes where D is sure."""
+    n_critic: int = 1
+    """Steps of D to one of G: the k of algorithm 1."""
+
+    def __post_init__(self) -> None:
+        for name in ("z", "width", "rate", "n_critic"):
+            require(getattr(self, name) > 0, f"--{name} {getattr(self, name)}: wanted a number above 0.")
+        require(0 <= self.beta1 < 1, f"--beta1 {self.beta1}: wanted at least 0 and less than 1.")
+
+
+class GAN(Game):
+    """Generative adversarial nets. Ian Goodfellow, Jean Pouget-Abadie, Mehdi Mirza, Bing Xu, David Warde-Farley,
+    Sherjil Ozair, Aaron Courville, Yoshua Bengio, 2014, arXiv 1406.2661.
+
+    Algorithm 1 with the perceptrons of section 5. Where the paper's D has maxout and dropout, this one has LeakyReLU;
+    Adam stands for gradient descent with momentum; z is normal, and pictures end in tanh, as they lie in [-1, 1]. On a
+    table G ends without it, for its columns have no bounds.
+    """
+
+    Config = Settings
+    tiny = Settings(z=4, width=8)
+    plays_on = Images | Table
+
+    def __init__(self, config: Settings, shape: DataShape):
+        super().__init__(config, shape)
+        size = shape.channels * shape.height * shape.width
+        as_picture = [nn.Tanh(), Reshape(shape.channels, shape.height, shape.width)]
+        hidden = [config.width, config.width]
+        self.G = perceptron([config.z, *hidden, size], [] if shape.height == 1 else as_picture)
+        self.D = nn.Sequential(nn.Flatten(), *perceptron([size, *hidden, 1]))
+
+    def players(self) -> dict[str, Player]:
+        """G and D, each with Adam."""
+        adam = partial(Adam, lr=self.config.rate, betas=(self.config.beta1, 0.999))
+        return {"D": Player([self.D], adam), "G": Player([self.G], adam)}
+
+    def turns(self) -> list[Turn]:
+        """Algorithm 1: D k times, each on its own batch, then G."""
+        return [Turn("D", self.D_loss, times=self.config.n_critic), Turn("G", self.G_loss, draws=False)]
+
+    def plan(self) -> Plan:
+        """Batches of 64."""
+        return Plan(batch=64)
+
+    def generator(self) -> LatentGenerator:
+        """Samples and Judges."""
+        return LatentGenerator(Header(self.name(), self.settings(), self.shape), self.G, self.config.z, self.D)
+
+    def fakes(self, n: int) -> Tensor:
+        """G(z) for n fresh z: pictures [n, C, H, W] in [-1, 1], or rows [n, columns]."""
+        return self.G(torch.randn(n, self.config.z, device=next(self.G.parameters()).device))
+
+    def D_loss(self, batch: Images | Table, clock: Clock) -> Moves:
+        """Algorithm 1, D's step: -log D(x) - log(1 - D(G(z)))."""
+        with torch.no_grad():
+            fake = self.fakes(len(batch))
+        real_loss, fake_loss = says_real(self.D(batch.x)), says_fake(self.D(fake))
+        return real_loss + fake_loss, {"D_real": real_loss, "D_fake": fake_loss}
+
+    def G_loss(self, batch: Images | Table, clock: Clock) -> Moves:
+        """Algorithm 1, G's step: log(1 - D(G(z))); or section 3's -log D(G(z)), strong where that saturates."""
+        logits = self.D(self.fakes(len(batch)))
+        loss = minimax(logits) if self.config.loss == "minimax" else says_real(logits)
+        return loss, {"G": loss}
+
+
+def perceptron(sizes: Sequence[int], end: Sequence[nn.Module] = ()) -> nn.Sequential:
+    """Dense layers from [n, first size] to [n, last size], LeakyReLU between them; `end` comes after the last."""
+    layers = [module for pair in pairwise(sizes) for module in (nn.Linear(*pair), nn.LeakyReLU(0.2))]
+    return nn.Sequential(*layers[:-1], *end)
