@@ -1,0 +1,1 @@
+"""Work with a trained generator: directions in its latent space."""
