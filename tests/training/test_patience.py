@@ -23,6 +23,7 @@ def line(images: int, ratio: float, half: float = 0.05) -> dict:
         "snapshot": f"snapshot-{images:09d}.safetensors",
         "kid": kid,
         "kid_random": kid | {"value": ratio},
+        "coverage": {"value": 0.5, "ceiling": 0.97, "pca_gaussian": 0.4},
         "verdict": {"ratio": ratio, "text": ""},
     }
 
@@ -58,9 +59,20 @@ def test_a_flat_curve_is_over(level: float, state: str) -> None:
     assert expected.chosen == "snapshot-000003000.safetensors"
 
 
-def test_coverage_that_leads_has_its_own_error() -> None:
-    leading = line(1, 0.8) | {"coverage": {"value": 0.1}, "n": 900, "verdict": {"ratio": 6.0, "text": ""}}
-    assert error(leading) == pytest.approx(6 * 0.1)
+def test_pictures_that_have_collapsed_are_never_the_best() -> None:
+    collapsed = line(4000, 0.1) | {"coverage": {"value": 0.01, "ceiling": 0.97, "pca_gaussian": 0.4}}
+    lines = [*curve([2.0, 1.0, 0.9]), collapsed]
+    assert score(collapsed) == np.inf
+    assert chosen(lines)["images"] == 3000
+
+
+def test_patience_is_half_as_long_again_as_the_best_took_and_longer_where_nothing_is_good_yet() -> None:
+    falling = list(np.linspace(3.0, 0.5, 12))
+    assert outlook(curve([*falling, *[0.8] * 5])).state == "going"  # the next score comes at 18,000 images
+    assert outlook(curve([*falling, *[0.8] * 6])).state == "done"
+    poor = [3.0, 2.5, 2.0, 1.5]
+    assert outlook(curve([*poor, *[2.0] * 7])).state == "going"
+    assert outlook(curve([*poor, *[2.0] * 8])).state == "stuck"
 
 
 def test_a_trend_that_still_falls_is_not_over() -> None:

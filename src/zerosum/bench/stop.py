@@ -1,6 +1,8 @@
 """Row stop: on recorded runs, the snapshot that patience keeps is as good as the best, and it stops in time.
 
-The curves lie in records/stop.json.gz; `python -m zerosum.bench.stop` plays what is missing, with `--fresh` all of it.
+The rule was set on the curves of the part `set`, and is judged on those of the part `judged`: other pictures, other
+seeds, three sets of data of its own. They lie in records/stop.json.gz; `python -m zerosum.bench.stop` plays what is
+missing, with `--fresh` all of it.
 """
 
 from __future__ import annotations
@@ -26,18 +28,23 @@ from zerosum.training import trainer
 from zerosum.training.patience import chosen, error, outlook, score
 
 SEEDS = (0,)  # each recorded run has its own
-GAMES, DATA, COUNTS = ("dcgan", "house"), ("avatars", "fashion_mnist", "cifar10", "emoji", "quickdraw"), (400, 3000)
+GAMES = ("dcgan", "house")
+DATA = {
+    "set": ("avatars", "fashion_mnist", "cifar10", "emoji", "quickdraw"),
+    "judged": ("mnist", "fruit", "dsprites", "avatars", "cifar10"),
+}
+COUNTS, FIRST_SEED = {"set": (400, 3000), "judged": (300, 1500)}, {"set": 0, "judged": 20}
 SIZE, IMAGES, SAVES, JUDGED = 32, 40_000, 25, 500
-Case = tuple[str, str, int]  # game, data, pictures
+Case = tuple[str, str, str, int]  # part, game, data, pictures
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """Plays each recorded curve again to the rule, snapshot by snapshot. Smoke: one short curve, made for it."""
     if budget == "smoke":
         with tempfile.TemporaryDirectory() as folder:
-            entries = [play(("house", "avatars", 400), Path(folder), images=4 * 512, saves=4)]
+            entries = [play(("judged", "house", "avatars", 300), Path(folder), images=4 * 512, saves=4)]
     else:
-        entries = recorded("stop")
+        entries = [entry for entry in recorded("stop") if entry["case"][0] == "judged"]
     ends = [replay(entry["lines"]) for entry in entries]
     return [
         measure("stop", "within", [100 * float(np.mean([end[0] for end in ends]))]),
@@ -63,13 +70,14 @@ def replay(lines: Sequence[dict]) -> tuple[bool, float, bool]:
 
 def play(case: Case, folder: Path, images: int = IMAGES, saves: int = SAVES) -> dict:
     """Trains a run and scores each of its snapshots, by the untrained judge and coverage."""
-    game, data, count = case
+    part, game, data, count = case
+    seed = FIRST_SEED[part]
     source = open_data(data, SIZE, progress=False)
     assert isinstance(source, Pictures)
-    few = source.subset(np.random.default_rng(1).permutation(len(source))[:count])
-    plan = Plan(images=images, batch=32, save=images // saves, keep=10**6, score=0)
+    few = source.subset(np.random.default_rng(seed + 1).permutation(len(source))[:count])
+    plan = Plan(images=images, batch=32, save=images // saves, keep=10**6, score=0, seed=seed)
     run = Run(folder / "-".join(map(str, case)))
-    trainer.train(api.build(game, few, {"width": 16, "z": 64, "rate": 1e-3}, seed=0), few, run, plan)
+    trainer.train(api.build(game, few, {"width": 16, "z": 64, "rate": 1e-3}, seed), few, run, plan)
     panel = Panel(few, n=min(JUDGED, count), judges=("random",))
     lines = [_scored(panel, path) for path in run.snapshots]
     print(*case, [round(score(line), 3) for line in lines], flush=True)
@@ -85,4 +93,5 @@ def _scored(panel: Panel, path: Path) -> dict:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    record("stop", itertools.product(GAMES, DATA, COUNTS), play, fresh="--fresh" in sys.argv)
+    cases = [(part, *case) for part in DATA for case in itertools.product(GAMES, DATA[part], COUNTS[part])]
+    record("stop", cases, play, fresh="--fresh" in sys.argv)

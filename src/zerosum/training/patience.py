@@ -10,10 +10,11 @@ from typing import Any, Literal
 import numpy as np
 
 from zerosum.metrics.kid import T_QUANTILE
+from zerosum.metrics.panel import COLLAPSED
 
-FEWEST, SOONEST = 6, 5_000  # scored snapshots, and images, before anything is said
-BEYOND = 1.4  # a run is over when it has gone on so many times beyond the snapshot that it keeps
-WORTH = 0.05  # a gain over the next doubling, as a share, that is worth the time
+SOONEST = 5_000  # images before anything is said
+FEWEST = {"done": 6, "stuck": 12}  # scored snapshots
+BEYOND = {"done": 1.5, "stuck": 3.0}  # it is over before it has drawn so many times the images of its best snapshot
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,19 @@ class Outlook:
 
 
 def score(line: dict[str, Any]) -> float:
-    """The worse judge's KID over PCA-Gaussian's: the lower the better."""
-    return float(line["verdict"]["ratio"])
+    """The worse judge's KID over PCA-Gaussian's: the lower the better. Infinite for pictures that have collapsed."""
+    spread = line["coverage"]
+    return math.inf if spread["value"] < COLLAPSED * spread["ceiling"] else _ratio(_leading(line))
 
 
 def error(line: dict[str, Any]) -> float:
-    """The standard error of `score`, from the interval of the KID that leads, or from the share that coverage is."""
-    kids = [line[name] for name in ("kid", "kid_random") if name in line]
-    leading = max(kids, key=_ratio)
-    if _ratio(leading) >= 0.999 * score(line):
-        half = (leading["high"] - leading["low"]) / 2
-        return abs(half / T_QUANTILE * score(line) / leading["value"])
-    share, n = line["coverage"]["value"], line.get("n", 500)
-    return score(line) * math.sqrt((1 - share) / max(share * n, 0.5))
+    """The standard error of `score`, from the interval of the KID that leads."""
+    kid = _leading(line)
+    return (kid["high"] - kid["low"]) / 2 / T_QUANTILE / max(kid["pca_gaussian"], 1e-12)
+
+
+def _leading(line: dict[str, Any]) -> dict[str, float]:
+    return max((line[name] for name in ("kid", "kid_random") if name in line), key=_ratio)
 
 
 def _ratio(kid: dict[str, float]) -> float:
@@ -72,15 +73,16 @@ def candidates(lines: Sequence[dict[str, Any]]) -> list[str]:
 def outlook(lines: Sequence[dict[str, Any]]) -> Outlook:
     """What is to be expected, from the lines of metrics.jsonl."""
     scored = [line for line in lines if "verdict" in line]
-    kept = chosen(scored)
-    if kept is None or len(scored) < FEWEST or scored[-1]["images"] < SOONEST:
+    kept, best = chosen(scored), min(scored, key=score, default=None)
+    if kept is None or best is None or len(scored) < FEWEST["done"] or scored[-1]["images"] < SOONEST:
         name = kept["snapshot"] if kept else None
         return Outlook("early", name, None, "Too early to say whether more is to be expected.")
-    gain, over = _gain(scored), scored[-1]["images"] >= BEYOND * kept["images"]
-    if not over or gain > WORTH:
+    gain, state = _gain(scored), "done" if best["verdict"]["ratio"] < 1 else "stuck"
+    following = 2 * scored[-1]["images"] - scored[-2]["images"]
+    if len(scored) < FEWEST[state] or following <= BEYOND[state] * best["images"]:
         return Outlook("going", kept["snapshot"], gain, _worth(gain))
-    since = f"nothing better since {kept['images']:,} images"
-    if score(kept) < 1:
+    since = f"nothing better since {best['images']:,} images"
+    if state == "done":
         return Outlook("done", kept["snapshot"], gain, f"Done: {since}.")
     return Outlook("stuck", kept["snapshot"], gain, f"Stuck: {since}, and it is not better than PCA-Gaussian.")
 
@@ -95,8 +97,8 @@ def _worth(gain: float) -> str:
 def _gain(scored: Sequence[dict[str, Any]]) -> float:
     """The share by which the score falls in a doubling of the images: the slope of log score against log images over
     the later half of the scores (learning curves are nearly straight there)."""
-    later = scored[-max(FEWEST, len(scored) // 2) :]
+    later = scored[-max(FEWEST["done"], len(scored) // 2) :]
     images = np.log([line["images"] for line in later])
-    scores = np.log([max(score(line), 1e-6) for line in later])
+    scores = np.log([max(_ratio(_leading(line)), 1e-6) for line in later])
     slope = np.polyfit(images, scores, 1)[0]
     return float(1 - 2**slope)
