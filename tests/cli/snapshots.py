@@ -15,6 +15,8 @@ COMMANDS = {
     "help": ["--help"],
     "games": ["games"],
     "games-json": ["games", "--json"],
+    "games-help": ["games", "--help"],
+    "animate-help": ["animate", "--help"],
     "train-dcgan-help": ["train", "dcgan", "--help"],
     "train-help": ["train", "--help"],
     "unknown-verb": ["evalute"],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
+from torch import nn
 
 from tests.report.made_up import made_up_generator, made_up_run
 from zerosum import cli
@@ -25,7 +26,10 @@ def test_it_films_a_walk(tmp_path: Path, capsys: pytest.CaptureFixture[str], mon
     made_up_run(tmp_path)
     monkeypatch.setattr(generator, "load", lambda path: made_up_generator())
     out = tmp_path / "new" / "walk.mp4"
-    assert cli.main(["animate", str(tmp_path), "--walk", "--seconds", "0.4", "-o", str(out), "--json"]) == 0
+    assert (
+        cli.main(["animate", str(tmp_path), "--walk", "3", "--seconds", "0.5", "--fps", "20", "-o", str(out), "--json"])
+        == 0
+    )
     assert json.loads(capsys.readouterr().out)["walk"] == str(out)
     with av.open(str(out)) as container:
         assert len(list(container.decode(video=0))) == 10
@@ -43,8 +47,26 @@ def test_it_refuses_an_empty_run_and_an_unknown_form(tmp_path: Path, capsys: pyt
     made_up_run(tmp_path / "empty", empty=True)
     assert cli.main(["animate", str(tmp_path / "empty")]) == 1
     assert "no grids" in capsys.readouterr().err
-    assert cli.main(["animate", str(tmp_path / "empty"), "--walk"]) == 1
+    assert cli.main(["animate", str(tmp_path / "empty"), "--walk", "8"]) == 1
     assert "no snapshot" in capsys.readouterr().err
     made_up_run(tmp_path / "run")
-    assert cli.main(["animate", str(tmp_path / "run"), "-o", "film.avi"]) == 1
-    assert ".mp4, .gif or .webp" in capsys.readouterr().err
+    for wrong, says in (
+        (["-o", "film.avi"], ".mp4, .gif or .webp"),
+        (["--faces", "0"], "a strip of 0 faces"),
+        (["--every", "-5"], "a column each -5 images"),
+    ):
+        assert cli.main(["animate", str(tmp_path / "run"), *wrong]) == 1
+        assert says in capsys.readouterr().err
+
+
+def test_it_draws_what_the_judge_looks_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up_run(tmp_path)
+    judge = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 1))
+    monkeypatch.setattr(generator, "load", lambda path: made_up_generator(judge))
+    assert cli.main(["animate", str(tmp_path), "--looks", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["looks"] == str(tmp_path / "looks.png")
+    monkeypatch.setattr(generator, "load", lambda path: made_up_generator())
+    assert cli.main(["animate", str(tmp_path), "--looks"]) == 1
+    assert "paint holds no judge" in capsys.readouterr().err

@@ -103,6 +103,6 @@ class Paint(nn.Module):
         return (z[:, :3, None, None] * self.strength).tanh().expand(-1, -1, 16, 16)
 
 
-def made_up_generator() -> LatentGenerator:
+def made_up_generator(judge: nn.Module | None = None) -> LatentGenerator:
     """Samples from 8 latents; of a game that is in no catalogue."""
-    return LatentGenerator(Header("paint", {}, DataShape(16, 16), images=2560, data="blobs"), Paint(), 8)
+    return LatentGenerator(Header("paint", {}, DataShape(16, 16), images=2560, data="blobs"), Paint(), 8, judge)

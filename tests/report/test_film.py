@@ -110,6 +110,17 @@ def test_a_long_run_has_ten_columns_and_large_pictures_are_reduced(tmp_path: Pat
     assert columns[3][1].max() == columns[3][0] // 64 * 5
 
 
+def test_a_strip_can_have_a_column_each_so_many_images(tmp_path: Path) -> None:
+    run = made_up_run(tmp_path)  # grids at 0, 640, 1280, 1920, 2560
+    assert [images for images, _ in film.evolution(run, every=1280)] == [0, 1280, 2560]
+    assert [images for images, _ in film.evolution(run, every=1000)] == [0, 1280, 2560]
+    assert [images for images, _ in film.evolution(run, every=1)] == list(GRIDS)
+    assert film.evolution(run, faces=2, every=1280)[1][1].shape == (2, 16, 16, 3)
+    for wrong in ({"faces": 0}, {"every": 0}):
+        with pytest.raises(Refusal, match="at least 1 of both"):
+            film.evolution(run, **wrong)
+
+
 def test_a_run_without_grids_is_refused(tmp_path: Path) -> None:
     run = made_up_run(tmp_path, empty=True)
     for make in (film.evolution_strip, film.training_film, film.last_frame):
@@ -130,8 +141,10 @@ def test_slerp_meets_its_ends_and_keeps_the_length() -> None:
 
 def test_the_walk_is_a_closed_loop_of_small_steps(tmp_path: Path) -> None:
     generator = made_up_generator()
-    first = frames_of(film.latent_walk(generator, tmp_path / "walk.mp4", seconds=2, seed=3, fps=10, num_pictures=2))
-    again = frames_of(film.latent_walk(generator, tmp_path / "again.mp4", seconds=2, seed=3, fps=10, num_pictures=2))
+    first, again = (
+        frames_of(film.latent_walk(generator, tmp_path / name, 3, seconds=2, seed=3, fps=10, num_pictures=2))
+        for name in ("walk.mp4", "again.mp4")
+    )
     assert len(first) == 20
     assert np.abs(first[7].astype(float) - again[7]).mean() < 0.1  # the encoder's threads may differ in a few pixels
     steps = [np.abs(a.astype(float) - b).mean() for a, b in zip(first, first[1:] + first[:1], strict=True)]
@@ -141,5 +154,24 @@ def test_the_walk_is_a_closed_loop_of_small_steps(tmp_path: Path) -> None:
 def test_the_walk_refuses_what_cannot_be_walked(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="noise alone"):
         film.latent_walk(torch.nn.Identity(), tmp_path / "walk.mp4")
-    with pytest.raises(Refusal, match="wanted between"):
-        film.latent_walk(made_up_generator(), tmp_path / "walk.mp4", seconds=0)
+    for wrong in ({"seconds": 0}, {"keyframes": 1}, {"fps": 0}, {"fps": 61}):
+        with pytest.raises(Refusal, match="wanted between"):
+            film.latent_walk(made_up_generator(), tmp_path / "walk.mp4", **wrong)  # type: ignore[arg-type]
+
+
+def test_the_way_passes_each_stop_and_ends_where_it_began() -> None:
+    stops = torch.randn(4, 2, 5, generator=torch.Generator().manual_seed(0))
+    for i, stop in enumerate(stops):
+        torch.testing.assert_close(film.on_the_way(stops, i), stop)
+    assert torch.equal(film.on_the_way(stops, 4.25), film.on_the_way(stops, 0.25))
+
+
+def test_a_way_between_classes_mixes_them_by_shares() -> None:
+    """A latent that ends in one-hot blocks keeps blocks of no negative number, whose largest is the nearer stop's."""
+    z = torch.randn(2, 1, 64, generator=torch.Generator().manual_seed(0))
+    stops = torch.cat([z, torch.eye(3)[[0, 2]][:, None]], dim=2)
+    for place in (0.1, 0.5, 0.9):
+        block = film.on_the_way(stops, place)[0, -3:]
+        assert (block >= 0).all()
+        assert block[1] == 0
+        assert (block / block.sum())[2].item() == pytest.approx(place, abs=0.06)

@@ -107,22 +107,25 @@ def pictures_in(path: str | Path, height: int, width: int) -> np.ndarray:
     return cells.reshape(rows * columns, down, across, -1)[:, :-GAP:scale, :-GAP:scale]
 
 
-def evolution(run: Run, faces: int = 6, columns: int = 10) -> list[tuple[int, np.ndarray]]:
+def evolution(run: Run, faces: int = 6, columns: int = 10, every: int | None = None) -> list[tuple[int, np.ndarray]]:
     """What the same noise became in the course of the run: (images drawn, uint8 [faces, H, W, 1 or 3]), oldest first.
 
-    At most `columns` of the run's grids, evenly spread, the first and the last among them; pictures above 128 px are
-    reduced by a whole factor. Raises Refusal if the run has no grids yet.
+    At most `columns` of the run's grids, evenly spread, the first and the last among them; or one each `every` images,
+    however many these are: 128,000 and 6 faces give the animated-faces tutorial's strip. Pictures above 128 px are
+    reduced by a whole factor. Raises Refusal if the run has no grids yet, or for fewer than one face or image.
     """
+    if faces < 1 or (every is not None and every < 1):
+        raise Refusal(f"a strip of {faces} faces, a column each {every or 1} images: wanted at least 1 of both.")
     grids, shape = _grids(run), run.info["shape"]
-    chosen = np.unique(np.linspace(0, len(grids) - 1, min(columns, len(grids))).round().astype(int))
     factor = math.ceil(max(shape["height"], shape["width"]) / STRIP_SIDE)
-    parts = [(grids[i], pictures_in(grids[i], shape["height"], shape["width"])[:faces]) for i in chosen]
+    chosen = _each(grids, every) if every else _spread(grids, columns)
+    parts = [(path, pictures_in(path, shape["height"], shape["width"])[:faces]) for path in chosen]
     return [(images_of(path), _reduced(pictures, factor)) for path, pictures in parts]
 
 
-def evolution_strip(run: Run, faces: int = 6, out: str | Path | None = None) -> Path:
+def evolution_strip(run: Run, faces: int = 6, out: str | Path | None = None, every: int | None = None) -> Path:
     """`evolution.png` (or `out`): a column a grid, a row a face, the images drawn above. Raises as `evolution` does."""
-    columns = evolution(run, faces)
+    columns = evolution(run, faces, every=every)
     out = Path(out or run.path / "evolution.png")
     sheet = labelled_columns([pictures for _, pictures in columns], [count(images) for images, _ in columns])
     save_png(sheet, out, {"Title": "The same noise in the course of training; above, the images drawn"})
@@ -130,21 +133,38 @@ def evolution_strip(run: Run, faces: int = 6, out: str | Path | None = None) -> 
 
 
 def latent_walk(
-    generator: Any, out: str | Path, seconds: float = 8.0, seed: int = 0, fps: int = 25, num_pictures: int = 6
+    generator: Any,
+    out: str | Path,
+    keyframes: int = 8,
+    seconds: float | None = None,
+    fps: int = 30,
+    seed: int = 0,
+    num_pictures: int = 6,
 ) -> Path:
     """A loop through latent space as a film (.mp4, .gif, .webp): several pictures, each on its own closed way.
 
-    Each way leads in about 1.5 seconds from one latent to the next by spherical interpolation, and back to the first.
-    Raises Refusal if the generator does not sample, or if `seconds` are no film.
+    Each way leads through `keyframes` latents by spherical interpolation and back to the first, in `seconds`, or in 1.5
+    from one to the next. Raises Refusal if the generator does not sample, or for what is no film.
     """
     if not isinstance(generator, Samples):
         raise Refusal("this generator makes nothing from noise alone: there is no latent space to walk through.")
+    if not 2 <= keyframes <= 200:
+        raise Refusal(f"a walk through {keyframes} pictures: wanted between 2 and 200.")
+    if not 1 <= fps <= 60:
+        raise Refusal(f"{fps} frames a second: wanted between 1 and 60.")
+    seconds = 1.5 * keyframes if seconds is None else seconds
     if not 0.2 <= seconds <= 600:
         raise Refusal(f"a walk of {seconds:g} seconds: wanted between 0.2 and 600.")
-    num_stops, num_frames = max(3, round(seconds / 1.5)), round(seconds * fps)
-    z = generator.latents(num_stops * num_pictures, seed)
-    stops = z.reshape(num_stops, num_pictures, *z.shape[1:])
-    return film(_walk_frames(generator, stops, num_frames), out, fps)
+    z = generator.latents(keyframes * num_pictures, seed)
+    stops = z.reshape(keyframes, num_pictures, *z.shape[1:])
+    return film(_walk_frames(generator, stops, max(2, round(seconds * fps))), out, fps)
+
+
+def on_the_way(stops: Tensor, place: float) -> Tensor:
+    """The latents [n, ...] at `place` of the closed way through `stops` [k, n, ...]: 0 is the first stop, 1 the second,
+    and k the first again."""
+    i = int(place)
+    return slerp(stops[i % len(stops)], stops[(i + 1) % len(stops)], place - i)
 
 
 def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
@@ -162,14 +182,23 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
 
 def _walk_frames(generator: Any, stops: Tensor, num_frames: int) -> Iterator[np.ndarray]:
     device = getattr(generator, "device", "cpu")
-    for frame in range(num_frames):
-        place = frame * len(stops) / num_frames  # frame num_frames would be frame 0 again: the loop closes
-        i, t = int(place), place - int(place)
-        z = slerp(stops[i], stops[(i + 1) % len(stops)], t)
+    for frame in range(num_frames):  # frame num_frames would be frame 0 again: the loop closes
+        z = on_the_way(stops, frame * len(stops) / num_frames)
         with torch.inference_mode():
             pixels = to_uint8(generator(z.to(device)))
         scale = max(1, 192 // max(pixels.shape[1:3]))
         yield np.asarray(_fitted(grid(pixels, columns=math.ceil(len(pixels) / 2), scale=scale)).convert("RGB"))
+
+
+def _spread(grids: list[Path], columns: int) -> list[Path]:
+    """At most so many, evenly spread, with the first and the last."""
+    return [grids[i] for i in np.unique(np.linspace(0, len(grids) - 1, min(columns, len(grids))).round().astype(int))]
+
+
+def _each(grids: list[Path], every: int) -> list[Path]:
+    """For each multiple of `every` images, the first grid that had drawn so many; each once."""
+    reached = [images_of(path) // every for path in grids]
+    return [path for path, now, before in zip(grids, reached, [-1, *reached], strict=False) if now > before]
 
 
 def _grids(run: Run) -> list[Path]:

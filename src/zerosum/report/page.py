@@ -104,7 +104,7 @@ def next_commands(run: Run) -> list[tuple[str, str]]:
         first,
         ("Draw more pictures", f"zerosum sample {path} -n 64 --seed 1"),
         ("Score it again, with more pictures", f"zerosum evaluate {path} --n {_more_pictures(run)}"),
-        ("Walk through what it learnt, as a film", f"zerosum animate {path} --walk"),
+        ("Walk through what it learnt, as a film", f"zerosum animate {path} --walk 8"),
     ]
 
 
