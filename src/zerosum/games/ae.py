@@ -50,6 +50,7 @@ class AE(Game):
     and Giryes, 2020.
     """
 
+    when = "To reduce, to denoise, to find what does not fit in. It draws nothing new."
     Config = Settings
     tiny = Settings(z=4, width=4)
     plays_on = Images | Table

@@ -52,6 +52,8 @@ class DCGAN(Game):
     z is normal where the paper's is uniform, and a batch has 64 pictures for its 128: twice the steps in the time.
     """
 
+    when = "To learn, to compare, to reproduce. For your own pictures in minutes, house."
+    stems_from = "gan"
     Config = Settings
     tiny = Settings(z=8, width=4)
 

@@ -53,6 +53,7 @@ class GAN(Game):
     table G ends without it, for its columns have no bounds.
     """
 
+    when = "To learn the game itself in minutes, on digits or a table; for other pictures dcgan is the better one."
     Config = Settings
     tiny = Settings(z=4, width=8)
     plays_on = Images | Table

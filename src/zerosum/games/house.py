@@ -49,6 +49,8 @@ class House(Game):
     arXiv 1912.04958, appendix B), is what holds it back. Non-saturating loss (Goodfellow et al. 2014, arXiv 1406.2661).
     """
 
+    when = "First: for your own pictures, in minutes, on a small machine."
+    stems_from = "dcgan"
     Config = Settings
     tiny = Settings(z=8, width=4, lazy=2)
 

@@ -57,6 +57,8 @@ class VAE(Game):
     et al. 2016 (arXiv 1606.04934), active units of Burda et al. 2016 (arXiv 1509.00519).
     """
 
+    when = "To draw, interpolate and edit by a few numbers, steadily and without a duel; its pictures are soft."
+    stems_from = "ae"
     Config = Settings
     tiny = Settings(z=4, width=4)
 
