@@ -35,10 +35,42 @@ class DataShape:
     def from_json(cls, record: dict) -> DataShape:
         """The inverse of `dataclasses.asdict`."""
         attributes = tuple(Attribute(a["name"], tuple(a["classes"])) for a in record.get("attributes", ()))
-        return cls(record["height"], record["width"], record["channels"], attributes)
+        size = record["height"], record["width"], record["channels"]
+        if "columns" not in record:
+            return DataShape(*size, attributes)
+        columns = tuple(Column(c["name"], float(c["mean"]), float(c["scale"])) for c in record["columns"])
+        return TableShape(*size, attributes, columns)
 
     def __str__(self) -> str:
         return f"{self.width} x {self.height} x {self.channels}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its name, and the mean and scale, in its own units, by which it is standardised."""
+
+    name: str
+    mean: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class TableShape(DataShape):
+    """The shape of a table's row, with its columns: a generator's file knows them, and so encodes other tables."""
+
+    columns: tuple[Column, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.columns) != self.width:
+            raise ValueError(f"{len(self.columns)} columns in a row of {self.width}")
+
+    @classmethod
+    def of(cls, columns: tuple[Column, ...]) -> TableShape:
+        """The shape of a row of these columns."""
+        return cls(1, len(columns), 1, (), columns)
+
+    def __str__(self) -> str:
+        return f"{self.width} columns"
 
 
 class Batch:
