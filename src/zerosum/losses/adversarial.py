@@ -18,11 +18,16 @@ def says_real(logits: Tensor, target: float | Tensor = 1.0) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, target)
 
 
-def says_fake(logits: Tensor) -> Tensor:
-    """Binary cross-entropy of logits with 0."""
-    return F.softplus(logits.float()).mean()
+def says_fake(logits: Tensor, target: float = 0.0) -> Tensor:
+    """Binary cross-entropy of logits with `target`: 0, or a softer label."""
+    return F.softplus(logits.float()).mean() - target * logits.float().mean()
 
 
 def minimax(logits: Tensor) -> Tensor:
     """log(1 - D), which the generator lowers in the game of Goodfellow et al. 2014, equation (1), on its fakes."""
     return -says_fake(logits)
+
+
+def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean value of the critic on pictures less that on fakes (Arjovsky et al. 2017, equation 2): what it raises."""
+    return real.float().mean() - fake.float().mean()
