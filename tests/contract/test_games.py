@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import re
 import typing
@@ -57,6 +58,13 @@ def fit(name: str, kind: type[Batch] | None = None) -> Match:
     return Match(game, source, PLAN, choose(PLAN), total=1000)
 
 
+def with_nested(config: type) -> list[type]:
+    """The dataclass, and those that its fields are."""
+    hints = typing.get_type_hints(config).values()
+    nested = [kind for hint in hints if dataclasses.is_dataclass(hint) for kind in with_nested(hint)]  # type: ignore[arg-type]
+    return [config, *nested]
+
+
 @every_game
 def test_docstring_names_its_paper(name: str) -> None:
     docstring = catalog.game(name).__doc__ or ""
@@ -69,10 +77,10 @@ def test_config_is_frozen_plain_and_explained(name: str) -> None:
     config = catalog.game(name).Config
     assert dataclasses.is_dataclass(config)
     assert config.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    lines = Path(catalog.game(name).__module__.replace(".", "/") + ".py")
-    source = (Path(trainer.__file__).parents[2] / lines).read_text(encoding="utf-8")
-    for field in dataclasses.fields(config):
-        assert re.search(rf'^    {field.name}: .*\n    """', source, re.M), f"{name}.{field.name} has no docstring"
+    for kind in with_nested(config):
+        source = inspect.getsource(kind)
+        for field in dataclasses.fields(kind):
+            assert re.search(rf'^    {field.name}: .*\n    """', source, re.M), f"{name}.{field.name} has no docstring"
     game_type = catalog.game(name)
     assert catalog.config(game_type, dataclasses.asdict(game_type.tiny)) == game_type.tiny
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from dataclasses import field, make_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -26,6 +28,20 @@ def parse(options: type[T], argv: list[str], verb: str, description: str) -> T:
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
         registry=_REGISTRY,
     )
+
+
+def named(kind: type, before: str = "") -> type:
+    """The dataclass `kind` for the parser: options of a dataclass within it begin with its name, as --levers.soft."""
+    hints = get_type_hints(kind, include_extras=True)
+    fields: list[tuple[str, Any, Any]] = []
+    for each in dataclasses.fields(kind):
+        hint, name = hints[each.name], f"{before}{each.name}"
+        if dataclasses.is_dataclass(hint):
+            within, given = named(hint, f"{name}."), dataclasses.asdict(each.default)  # type: ignore[arg-type]
+            fields.append((each.name, within, field(default=within(**given))))
+        elif before:
+            fields.append((each.name, Annotated[hint, tyro.conf.arg(name=name)], field(default=each.default)))
+    return make_dataclass(kind.__name__, fields, bases=(kind,), namespace={"__doc__": kind.__doc__}, frozen=True)
 
 
 def resolution(given: tuple[int, ...]) -> tuple[int, int]:

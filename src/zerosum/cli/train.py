@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from zerosum.cli._common import parse, resolution, show
+from zerosum.cli._common import named, parse, resolution, show
 from zerosum.core import catalog
 from zerosum.core.errors import Refusal, nearest
 from zerosum.core.plan import Plan
@@ -87,7 +87,7 @@ def _about(name: str, named: bool) -> str:
 
 def _with_settings(name: str) -> type:
     """Options, and the game's own settings beside them."""
-    config = catalog.game(name).Config
+    config = named(catalog.game(name).Config)
     settings = ("settings", config, field(default_factory=config))
     return make_dataclass("Options", [settings], bases=(Options,), frozen=True)
 

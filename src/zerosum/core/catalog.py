@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import types
@@ -47,15 +48,29 @@ def game(name: str) -> type[Game]:
 
 
 def config(game_type: type[Game], values: dict[str, Any]) -> Any:
-    """The game's config from plain values; lists become tuples where the field is a tuple.
+    """The game's config from plain values; lists become tuples where the field is a tuple, and mappings the dataclass
+    that the field is.
 
     Raises Refusal for an unknown setting, with the nearest known.
     """
-    hints = typing.get_type_hints(game_type.Config)
+    return _filled(game_type.Config, values, game_type.name())
+
+
+def _filled(kind: type, values: dict[str, Any], owner: str) -> Any:
+    """The dataclass `kind` from plain values; `owner` is whose settings these are, in words."""
+    hints = typing.get_type_hints(kind)
     for key in values:
         if key not in hints:
-            raise Refusal(f"{game_type.name()} has no setting '{key}'{nearest(key, hints)}")
-    return game_type.Config(**{k: tuple(v) if _is_tuple(hints[k]) and v is not None else v for k, v in values.items()})
+            raise Refusal(f"{owner} has no setting '{key}'{nearest(key, hints)}")
+    return kind(**{key: _as_field(hints[key], value, f"{owner}'s {key}") for key, value in values.items()})
+
+
+def _as_field(hint: Any, value: Any, owner: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and not isinstance(value, hint):
+        if not isinstance(value, dict):
+            raise Refusal(f"{owner}: wanted settings by name, such as {{'{dataclasses.fields(hint)[0].name}': ...}}.")
+        return _filled(hint, value, owner)
+    return tuple(value) if _is_tuple(hint) and value is not None else value
 
 
 def _is_tuple(hint: Any) -> bool:

@@ -22,6 +22,7 @@ from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.plan import Plan
 from zerosum.layers.shapes import Crop, Reshape, doublings, halved
 from zerosum.losses.adversarial import says_fake, says_real
+from zerosum.losses.levers import UNTOUCHED, Levers
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,15 @@ class Settings:
     """Adam's learning rate for both players."""
     beta1: float = 0.5
     """Adam's first moment for both players."""
+    levers: Levers = UNTOUCHED
+    """Levers of balance, and against collapse, for radford."""
 
     def __post_init__(self) -> None:
         for name in ("z", "width", "rate"):
             require(getattr(self, name) > 0, f"--{name} {getattr(self, name)}: wanted a number above 0.")
         require(0 <= self.beta1 < 1, f"--beta1 {self.beta1}: wanted at least 0 and less than 1.")
+        untouched = self.network == "radford" or self.levers == UNTOUCHED
+        require(untouched, "--network keras is the tutorial's to the letter and has no levers: choose radford.")
 
 
 class DCGAN(Game):
@@ -61,12 +66,14 @@ class DCGAN(Game):
         super().__init__(config, shape)
         build = {"radford": radford, "keras": keras}[config.network]
         self.G, self.D = build(config, shape)
+        self.levers, self.past = config.levers, config.levers.memory(shape)
 
     def players(self) -> dict[str, Player]:
         """G and D, each with Adam."""
         eps = 1e-7 if self.config.network == "keras" else 1e-8  # the libraries' own defaults
-        adam = partial(Adam, lr=self.config.rate, betas=(self.config.beta1, 0.999), eps=eps)
-        return {"D": Player([self.D], adam), "G": Player([self.G], adam)}
+        adam, rate = partial(Adam, betas=(self.config.beta1, 0.999), eps=eps), self.config.rate
+        D = Player([self.D], partial(adam, lr=self.levers.ttur * rate))
+        return {"D": D, "G": Player([self.G], partial(adam, lr=rate))}
 
     def turns(self) -> list[Turn]:
         """The paper moves D once and G once; the tutorial moves D on reals, then on fakes, then G."""
@@ -76,7 +83,8 @@ class DCGAN(Game):
                 Turn("D", self.soft_fake_loss, draws=False),
                 Turn("G", self.soft_G_loss, draws=False),
             ]
-        return [Turn("D", self.D_loss), Turn("G", self.G_loss, draws=False)]
+        D = Turn("D", self.D_loss, times=self.levers.n_critic)
+        return [D, *self.levers.penalties(self.penalty), Turn("G", self.G_loss, draws=False)]
 
     def plan(self) -> Plan:
         """The tutorial's 10,000 iterations of 128 pictures drawn with replacement; else batches of 64."""
@@ -89,21 +97,34 @@ class DCGAN(Game):
         """Samples and Judges."""
         return LatentGenerator(Header(self.name(), self.settings(), self.shape), self.G, self.config.z, self.D)
 
+    def z(self, n: int) -> Tensor:
+        """n fresh latents, float [n, z], standard normal."""
+        return torch.randn(n, self.config.z, device=next(self.G.parameters()).device)
+
     def fakes(self, n: int) -> Tensor:
         """G(z) for n fresh z: float [n, C, H, W] in [-1, 1]."""
-        return self.G(torch.randn(n, self.config.z, device=next(self.G.parameters()).device))
+        return self.G(self.z(n))
 
-    def D_loss(self, batch: Images, clock: Clock) -> Moves:
+    def D_loss(self, batch: Images, clock: Clock) -> Moves | None:
         """Goodfellow 2014, algorithm 1: -log D(x) - log(1 - D(G(z)))."""
         with torch.no_grad():
-            fake = self.fakes(len(batch))
-        real_loss, fake_loss = says_real(self.D(batch.x)), says_fake(self.D(fake))
+            fake = self.past(self.fakes(len(batch)))
+        real, fake = (self.D(self.levers.noisy(x, clock)) for x in (batch.x, fake))
+        if self.levers.D_wins(real, fake):
+            return None
+        real_loss, fake_loss = says_real(real, self.levers.real), says_fake(fake, self.levers.fake)
         return real_loss + fake_loss, {"D_real": real_loss, "D_fake": fake_loss}
+
+    def penalty(self, batch: Images, clock: Clock) -> Moves:
+        """R1 and R2, where their levers are pulled."""
+        return self.levers.penalty(self.D, batch.x, self.fakes)
 
     def G_loss(self, batch: Images, clock: Clock) -> Moves:
         """The non-saturating loss -log D(G(z))."""
-        loss = says_real(self.D(self.fakes(len(batch))))
-        return loss, {"G": loss}
+        z = self.z(len(batch))
+        fake = self.G(z)
+        loss = says_real(self.D(self.levers.noisy(fake, clock)))
+        return loss + self.levers.sought(z, fake), {"G": loss}
 
     def soft_real_loss(self, batch: Images, clock: Clock) -> Moves:
         """The tutorial's first step: reals, targets 1 - U(0, 0.2)."""
@@ -131,7 +152,7 @@ def noise_like(logits: Tensor) -> Tensor:
     return 0.2 * torch.rand(logits.shape, device=logits.device)
 
 
-def radford(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
+def radford(config: Settings, shape: DataShape) -> tuple[nn.Module, nn.Module]:
     """G and D of figure 1 and section 3: strided convolutions, batch norm save at D's input and G's output.
 
     Other sizes than 64 x 64 take more or fewer doublings from the smallest map of at least 4 pixels a side.
@@ -143,12 +164,14 @@ def radford(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Seque
     for wide, narrow in zip(widths[:0:-1], widths[-2::-1], strict=True):
         up += [nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False), *normed(narrow, nn.ReLU())]
     up += [nn.ConvTranspose2d(widths[0], shape.channels, 4, 2, 1), Crop(shape.height, shape.width), nn.Tanh()]
-    down: list[nn.Module] = [nn.Conv2d(shape.channels, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)]
+    seen = config.levers.seen(shape)
+    down: list[nn.Module] = [nn.Conv2d(seen.channels, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)]
     for narrow, wide in pairwise(widths):
         down += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), *normed(wide, nn.LeakyReLU(0.2))]
     h, w = halved(shape.height, times), halved(shape.width, times)
-    down += [nn.Flatten(), nn.Linear(top * h * w, 1)]
-    return nn.Sequential(*up).apply(normal_weights), nn.Sequential(*down).apply(normal_weights)
+    down += [nn.Flatten(), *config.levers.verdict(top * h * w)]
+    G, D = nn.Sequential(*up).apply(normal_weights), nn.Sequential(*down).apply(normal_weights)
+    return G, config.levers.judge(D)
 
 
 def normed(channels: int, activation: nn.Module) -> list[nn.Module]:
@@ -167,7 +190,7 @@ def normal_weights(module: nn.Module) -> None:
             nn.init.zeros_(parameter)
 
 
-def keras(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
+def keras(config: Settings, shape: DataShape) -> tuple[nn.Module, nn.Module]:
     """The animated-faces tutorial's networks: 7,914,499 and 1,235,969 parameters at 64 x 64 x 3.
 
     "Same" padding of an even kernel puts the odd row and column at the end, as Keras does.

@@ -19,6 +19,7 @@ from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.plan import Plan
 from zerosum.layers.shapes import Reshape
 from zerosum.losses.adversarial import minimax, says_fake, says_real
+from zerosum.losses.levers import UNTOUCHED, Levers
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,14 @@ class Settings:
     """What G lowers: -log D(G(z)), or log(1 - D(G(z))), whose gradient vanishes where D is sure."""
     n_critic: int = 1
     """Steps of D to one of G: the k of algorithm 1."""
+    levers: Levers = UNTOUCHED
+    """Levers of balance, and against collapse."""
 
     def __post_init__(self) -> None:
         for name in ("z", "width", "rate", "n_critic"):
             require(getattr(self, name) > 0, f"--{name} {getattr(self, name)}: wanted a number above 0.")
         require(0 <= self.beta1 < 1, f"--beta1 {self.beta1}: wanted at least 0 and less than 1.")
+        require(self.levers.n_critic == 1, "--levers.n_critic: gan's own --n_critic is the same: set that one.")
 
 
 class GAN(Game):
@@ -64,16 +68,20 @@ class GAN(Game):
         as_picture = [nn.Tanh(), Reshape(shape.channels, shape.height, shape.width)]
         hidden = [config.width, config.width]
         self.G = perceptron([config.z, *hidden, size], [] if shape.height == 1 else as_picture)
-        self.D = nn.Sequential(nn.Flatten(), *perceptron([size, *hidden, 1]))
+        self.levers, self.past = config.levers, config.levers.memory(shape)
+        judged = [*perceptron([self.levers.pack * size, *hidden]), nn.LeakyReLU(0.2)]
+        self.D = self.levers.judge(nn.Sequential(nn.Flatten(), *judged, *self.levers.verdict(config.width)))
 
     def players(self) -> dict[str, Player]:
         """G and D, each with Adam."""
-        adam = partial(Adam, lr=self.config.rate, betas=(self.config.beta1, 0.999))
-        return {"D": Player([self.D], adam), "G": Player([self.G], adam)}
+        adam, rate = partial(Adam, betas=(self.config.beta1, 0.999)), self.config.rate
+        D = Player([self.D], partial(adam, lr=self.levers.ttur * rate))
+        return {"D": D, "G": Player([self.G], partial(adam, lr=rate))}
 
     def turns(self) -> list[Turn]:
         """Algorithm 1: D k times, each on its own batch, then G."""
-        return [Turn("D", self.D_loss, times=self.config.n_critic), Turn("G", self.G_loss, draws=False)]
+        D = Turn("D", self.D_loss, times=self.config.n_critic)
+        return [D, *self.levers.penalties(self.penalty), Turn("G", self.G_loss, draws=False)]
 
     def plan(self) -> Plan:
         """Batches of 64."""
@@ -83,22 +91,35 @@ class GAN(Game):
         """Samples and Judges."""
         return LatentGenerator(Header(self.name(), self.settings(), self.shape), self.G, self.config.z, self.D)
 
+    def z(self, n: int) -> Tensor:
+        """n fresh latents, float [n, z], standard normal."""
+        return torch.randn(n, self.config.z, device=next(self.G.parameters()).device)
+
     def fakes(self, n: int) -> Tensor:
         """G(z) for n fresh z: pictures [n, C, H, W] in [-1, 1], or rows [n, columns]."""
-        return self.G(torch.randn(n, self.config.z, device=next(self.G.parameters()).device))
+        return self.G(self.z(n))
 
-    def D_loss(self, batch: Images | Table, clock: Clock) -> Moves:
+    def D_loss(self, batch: Images | Table, clock: Clock) -> Moves | None:
         """Algorithm 1, D's step: -log D(x) - log(1 - D(G(z)))."""
         with torch.no_grad():
-            fake = self.fakes(len(batch))
-        real_loss, fake_loss = says_real(self.D(batch.x)), says_fake(self.D(fake))
+            fake = self.past(self.fakes(len(batch)))
+        real, fake = (self.D(self.levers.noisy(x, clock)) for x in (batch.x, fake))
+        if self.levers.D_wins(real, fake):
+            return None
+        real_loss, fake_loss = says_real(real, self.levers.real), says_fake(fake, self.levers.fake)
         return real_loss + fake_loss, {"D_real": real_loss, "D_fake": fake_loss}
+
+    def penalty(self, batch: Images | Table, clock: Clock) -> Moves:
+        """R1 and R2, where their levers are pulled."""
+        return self.levers.penalty(self.D, batch.x, self.fakes)
 
     def G_loss(self, batch: Images | Table, clock: Clock) -> Moves:
         """Algorithm 1, G's step: log(1 - D(G(z))); or section 3's -log D(G(z)), strong where that saturates."""
-        logits = self.D(self.fakes(len(batch)))
+        z = self.z(len(batch))
+        fake = self.G(z)
+        logits = self.D(self.levers.noisy(fake, clock))
         loss = minimax(logits) if self.config.loss == "minimax" else says_real(logits)
-        return loss, {"G": loss}
+        return loss + self.levers.sought(z, fake), {"G": loss}
 
 
 def perceptron(sizes: Sequence[int], end: Sequence[nn.Module] = ()) -> nn.Sequential:

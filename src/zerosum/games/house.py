@@ -16,6 +16,7 @@ from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.plan import Plan
 from zerosum.layers.shapes import Crop, Reshape, doublings, halved
 from zerosum.losses.adversarial import says_fake, says_real
+from zerosum.losses.levers import UNTOUCHED, Levers
 from zerosum.losses.penalties import gradient_square
 
 
@@ -33,11 +34,14 @@ class Settings:
     """Weight of R1, the penalty on the discriminator's gradient at real pictures; 0 for none."""
     lazy: int = 16
     """R1 is taken in one round of so many, and weighs as many times more."""
+    levers: Levers = UNTOUCHED
+    """Levers of balance, and against collapse."""
 
     def __post_init__(self) -> None:
         for name in ("z", "width", "rate", "lazy"):
             require(getattr(self, name) > 0, f"--{name} {getattr(self, name)}: wanted a number above 0.")
         require(self.gamma >= 0, f"--gamma {self.gamma}: wanted 0 or more.")
+        require(not self.levers.r1, "--levers.r1: house has R1 from the start; --gamma is its weight.")
 
 
 class House(Game):
@@ -59,17 +63,21 @@ class House(Game):
         times, _, _ = doublings(shape)
         widths = [config.width * min(8, 2**i) for i in range(times)]  # fine to coarse
         self.G = generator(config.z, widths, shape)
-        self.D = discriminator(widths, shape)
+        self.D = config.levers.judge(discriminator(widths, shape, config.levers))
+        self.levers, self.past = config.levers, config.levers.memory(shape)
 
     def players(self) -> dict[str, Player]:
         """G and D, each with Adam."""
-        adam = partial(Adam, lr=self.config.rate, betas=(0.5, 0.999))
-        return {"D": Player([self.D], adam), "G": Player([self.G], adam)}
+        adam, rate = partial(Adam, betas=(0.5, 0.999)), self.config.rate
+        D = Player([self.D], partial(adam, lr=self.levers.ttur * rate))
+        return {"D": D, "G": Player([self.G], partial(adam, lr=rate))}
 
     def turns(self) -> list[Turn]:
         """D, now and then its penalty, then G, all on one batch."""
-        penalty = Turn("D", self.R1, draws=False, every=self.config.lazy)
-        return [Turn("D", self.D_loss), *([penalty] if self.config.gamma else []), Turn("G", self.G_loss, draws=False)]
+        D = Turn("D", self.D_loss, times=self.levers.n_critic)
+        R1 = Turn("D", self.R1, draws=False, every=self.config.lazy)
+        penalties = [*([R1] if self.config.gamma else []), *self.levers.penalties(self.penalty)]
+        return [D, *penalties, Turn("G", self.G_loss, draws=False)]
 
     def plan(self) -> Plan:
         """Small batches: more steps in the time."""
@@ -79,15 +87,22 @@ class House(Game):
         """Samples and Judges."""
         return LatentGenerator(Header(self.name(), self.settings(), self.shape), self.G, self.config.z, self.D)
 
+    def z(self, n: int) -> Tensor:
+        """n fresh latents, float [n, z], standard normal."""
+        return torch.randn(n, self.config.z, device=next(self.G.parameters()).device)
+
     def fakes(self, n: int) -> Tensor:
         """G(z) for n fresh z: float [n, C, H, W] in [-1, 1]."""
-        return self.G(torch.randn(n, self.config.z, device=next(self.G.parameters()).device))
+        return self.G(self.z(n))
 
-    def D_loss(self, batch: Images, clock: Clock) -> Moves:
+    def D_loss(self, batch: Images, clock: Clock) -> Moves | None:
         """-log D(x) - log(1 - D(G(z)))."""
         with torch.no_grad():
-            fake = self.fakes(len(batch))
-        real_loss, fake_loss = says_real(self.D(batch.x)), says_fake(self.D(fake))
+            fake = self.past(self.fakes(len(batch)))
+        real, fake = (self.D(self.levers.noisy(x, clock)) for x in (batch.x, fake))
+        if self.levers.D_wins(real, fake):
+            return None
+        real_loss, fake_loss = says_real(real, self.levers.real), says_fake(fake, self.levers.fake)
         return real_loss + fake_loss, {"D_real": real_loss, "D_fake": fake_loss}
 
     def R1(self, batch: Images, clock: Clock) -> Moves:
@@ -95,10 +110,16 @@ class House(Game):
         penalty = gradient_square(self.D, batch.x)
         return self.config.lazy * self.config.gamma / 2 * penalty, {"R1": penalty}
 
+    def penalty(self, batch: Images, clock: Clock) -> Moves:
+        """R2, where its lever is pulled."""
+        return self.levers.penalty(self.D, batch.x, self.fakes)
+
     def G_loss(self, batch: Images, clock: Clock) -> Moves:
         """-log D(G(z))."""
-        loss = says_real(self.D(self.fakes(len(batch))))
-        return loss, {"G": loss}
+        z = self.z(len(batch))
+        fake = self.G(z)
+        loss = says_real(self.D(self.levers.noisy(fake, clock)))
+        return loss + self.levers.sought(z, fake), {"G": loss}
 
 
 def generator(z: int, widths: list[int], shape: DataShape) -> nn.Sequential:
@@ -114,13 +135,13 @@ def generator(z: int, widths: list[int], shape: DataShape) -> nn.Sequential:
     return nn.Sequential(*layers, Crop(shape.height, shape.width), nn.Tanh())
 
 
-def discriminator(widths: list[int], shape: DataShape) -> nn.Sequential:
+def discriminator(widths: list[int], shape: DataShape, levers: Levers = UNTOUCHED) -> nn.Sequential:
     """From pictures to logits [n, 1]: halvings without norms, initialised to keep the variance (He et al. 2015)."""
     layers: list[nn.Module] = []
-    for narrow, wide in zip([shape.channels, *widths[:-1]], widths, strict=True):
+    for narrow, wide in zip([levers.seen(shape).channels, *widths[:-1]], widths, strict=True):
         layers += [nn.Conv2d(narrow, wide, 4, 2, 1), nn.LeakyReLU(0.2)]
     h, w = halved(shape.height, len(widths)), halved(shape.width, len(widths))
-    layers += [nn.Flatten(), nn.Linear(widths[-1] * h * w, 1)]
+    layers += [nn.Flatten(), *levers.verdict(widths[-1] * h * w)]
     for layer in layers:
         if isinstance(layer, nn.Linear | nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, 0.2)
