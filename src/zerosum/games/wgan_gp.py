@@ -57,6 +57,8 @@ class WGANGP(Game):
     convolutions, batch norm in G alone, as the penalty is on each picture by itself. A table has perceptrons.
     """
 
+    when = "Where another game collapses or swings: slow, but steady, and the critic's value tells how far it is."
+    stems_from = "gan"
     Config = Settings
     tiny = Settings(z=8, width=4, n_critic=2)
     plays_on = Images | Table
