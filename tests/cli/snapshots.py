@@ -14,7 +14,6 @@ FOLDER = Path(__file__).with_name("snapshots")
 COMMANDS = {
     "help": ["--help"],
     "games": ["games"],
-    "games-json": ["games", "--json"],
     "games-help": ["games", "--help"],
     "animate-help": ["animate", "--help"],
     "train-dcgan-help": ["train", "dcgan", "--help"],

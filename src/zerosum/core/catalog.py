@@ -27,13 +27,19 @@ def names() -> list[str]:
 
 def summary(name: str) -> str:
     """The first line of the game's file. Imports nothing."""
-    return (ast.get_docstring(ast.parse((_FOLDER / f"{name}.py").read_text(encoding="utf-8"))) or "").split("\n")[0]
+    return (ast.get_docstring(ast.parse(file(name).read_text(encoding="utf-8"))) or "").split("\n")[0]
+
+
+def file(name: str) -> Path:
+    """The game's file. Raises Refusal for an unknown name, with the nearest known."""
+    if name not in names():
+        raise Refusal(f"no game '{name}'{nearest(name, names())} `zerosum games` lists them.")
+    return _FOLDER / f"{name}.py"
 
 
 def game(name: str) -> type[Game]:
     """The one Game that the file of this name defines. Raises Refusal for an unknown name, with the nearest known."""
-    if name not in names():
-        raise Refusal(f"no game '{name}'{nearest(name, names())} `zerosum games` lists them.")
+    file(name)
     module = importlib.import_module(f"zerosum.games.{name}")
     from zerosum.core.game import Game
 

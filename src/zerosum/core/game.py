@@ -88,11 +88,16 @@ class Turn:
 class Game(nn.Module):
     """A paper: its networks and its rules. A subclass's docstring says what it is, authors, year, arXiv id.
 
+    That docstring's first year, `when`, `stems_from` and `plays_on` are what `zerosum games` shows: plain values, which
+    `core.family` reads off the file.
+
     All randomness in a loss comes from torch's global generator, which the trainer keys to the picture's number.
     State that a game keeps (a pool of past fakes, ADA's p, a fade's alpha) is a fixed-size buffer of its modules.
     """
 
     Config: ClassVar[type]  # frozen dataclass; its field docstrings are the command line's help
+    when: ClassVar[str]  # when to use it, in a sentence or two
+    stems_from: ClassVar[str | None] = None  # the game that it grew out of
     tiny: ClassVar[Any]  # the Config that the contract test builds
     tiny_parent: ClassVar[str | None] = None  # a game whose tiny run this one needs first
     plays_on: ClassVar[Kinds] = Images  # or several: Images | Table
