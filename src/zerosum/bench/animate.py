@@ -24,6 +24,7 @@ from zerosum.report.film import evolution_strip, latent_walk, on_the_way, pictur
 from zerosum.report.looks import looks, saliency
 
 FACES = 36  # pictures in a run's grid
+WATCHED = 12  # real pictures, and as many made ones, whose maps are tried
 TITLES = 18  # px; the height of a strip's titles
 FPS, KEYFRAMES = 30, 8
 DRAWINGS = Path("docs/img")
@@ -120,7 +121,9 @@ def _hidden(run: Run, generator: Any) -> float:
     """How many times as much the judge's score moves when the hottest tenth of each picture is blurred, as when the
     same patches are blurred half a picture further right and down: real pictures and made ones."""
     height, width = run.info["shape"]["height"], run.info["shape"]["width"]
-    x = torch.cat([from_uint8(pictures_in(run.path / "reals.png", height, width)), generator.images(FACES, seed=7)])
+    x = torch.cat(
+        [from_uint8(pictures_in(run.path / "reals.png", height, width)[:WATCHED]), generator.images(WATCHED, seed=7)]
+    )
     heat = saliency(generator, x)
     hot = torch.from_numpy(heat >= np.quantile(heat, 0.9, axis=(1, 2), keepdims=True))[:, None]
     blurred = torch.from_numpy(gaussian_filter(x.numpy(), (0, 0, height / 8, width / 8)))
