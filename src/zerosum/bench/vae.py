@@ -1,0 +1,102 @@
+"""Row vae: how many units are active on digits and on avatars, and how near reconstructions come beside PCA's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from zerosum.bench._frame import Budget, Measure, cached_run, measure
+from zerosum.core.batch import Source
+from zerosum.core.generator import Generator, load
+from zerosum.core.pictures import grid, save_png, to_uint8
+from zerosum.core.plan import Plan
+from zerosum.data.avatars import avatars
+from zerosum.data.mnist import mnist
+from zerosum.games.vae import active
+from zerosum.latent.directions import decoded, encoded, traversal
+from zerosum.metrics.pca_gaussian import fit
+
+IMAGES = {"smoke": 128, "quick": 9_600, "full": 96_000}
+HELDOUT = 1000
+FIGURES = Path("docs/img")
+LATENTS = 8  # rows of the traversals
+
+
+def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
+    """Trains vae with its default settings on both sets, once a seed, and measures on held-out pictures."""
+    found = []
+    for name, source in sets(budget).items():
+        x = heldout(source)
+        generators = [trained("vae", source, IMAGES[budget], seed) for seed in seeds]
+        if budget == "full":
+            _draw(name, generators[0], x)
+        codes = [encoded(generator, x) for generator in generators]
+        found.append(measure("vae", f"active_{name}", [active(z).float().mean().item() for z in codes]))
+        errors = [_error(decoded(g, z), x) for g, z in zip(generators, codes, strict=True)]
+        found.append(_beside_pca(name, errors, _error(_projected(source, x, codes[0].shape[1]), x)))
+    return found
+
+
+def sets(budget: Budget) -> Mapping[str, Source]:
+    """Digits and avatars; a smoke run fetches no package and has faces for both."""
+    if budget == "smoke":
+        faces = avatars(32, count=128, heldout_count=64, progress=False)
+        return {"digits": faces, "avatars": faces}
+    return {"digits": mnist(), "avatars": avatars(32)}
+
+
+def heldout(source: Source) -> Tensor:
+    """The first of the pictures held out, [n, C, H, W]."""
+    unseen = source.heldout()
+    assert unseen is not None
+    return unseen.batch(np.arange(min(HELDOUT, len(unseen)))).x  # type: ignore[attr-defined]
+
+
+def trained(game: str, source: Source, images: int, seed: int) -> Generator:
+    """The generator of the last snapshot of the game's run with its default settings."""
+    return load(cached_run(game, source, Plan(images=images, seed=seed, score=0)).snapshots[-1])
+
+
+def _error(made: Tensor, x: Tensor) -> float:
+    return (made - x).square().mean().item()
+
+
+def _projected(source: Source, x: Tensor, num: int) -> Tensor:
+    """What is left of the pictures in so many principal components."""
+    pca = fit(source, components=num)
+    flat = x.flatten(1) - pca.mean
+    return (pca.mean + flat @ pca.axes @ pca.axes.T).view_as(x)
+
+
+def _beside_pca(name: str, errors: Sequence[float], pca: float) -> Measure:
+    return measure(
+        "vae",
+        f"error_{name}",
+        [error / pca for error in errors],
+        baseline=pca,
+        baseline_name="PCA's squared error with as many numbers",
+        applies=False,
+        note="for information",
+    )
+
+
+def _draw(name: str, generator: Generator, x: Tensor) -> None:
+    """The docs' figures: samples, reconstructions below their originals, and the busiest latents one at a time."""
+    z = encoded(generator, x)
+    rows = torch.stack([x[:12], decoded(generator, z[:12])]).flatten(0, 1)
+    busiest = z.var(0).argsort(descending=True)[:LATENTS]
+    values = torch.linspace(-3, 3, 11)
+    swept = torch.cat([traversal(generator, torch.zeros(z.shape[1]), int(latent), values) for latent in busiest])
+    pictures: dict[str, Image.Image] = {
+        name: generator.grid(64, seed=0),
+        f"{name}-again": grid(to_uint8(rows), columns=12, scale=2),
+        f"{name}-traversals": grid(to_uint8(swept), columns=len(values), scale=2),
+    }
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    for title, picture in pictures.items():
+        save_png(picture, FIGURES / f"vae-{title}.png")
