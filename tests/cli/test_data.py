@@ -135,6 +135,20 @@ def test_commands_of_the_advice_are_understood(tmp_path, capsys, monkeypatch, mo
         assert main(command[1:]) == 0, command
 
 
+@pytest.mark.parametrize(("number", "says"), [(499, None), (520, "about 2 independent properties")])
+def test_the_latent_that_is_ample_is_told_of_enough_pictures(tmp_path, capsys, number, says):
+    rows, columns = np.indices((32, 32))
+    for i, (y, x) in enumerate(np.random.default_rng(0).uniform(8, 24, (number, 2))):
+        blob = 255 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 30)
+        Image.fromarray(blob.astype(np.uint8)).save(tmp_path / f"{i}.bmp")
+    assert main(["data", "inspect", str(tmp_path), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    texts = [piece["text"] for piece in record["advice"] if piece["topic"] == "latent"]
+    assert (record["properties"] is None) == (says is None)
+    assert len(texts) == (says is not None)
+    assert all(says in text and "--z 16" in text for text in texts)
+
+
 def test_export_split_and_pairs(tmp_path, capsys):
     folder = made_up(tmp_path / "d")
     assert main(["data", "export", str(folder), str(tmp_path / "e"), "--resolution", "16", "24", "--unique"]) == 0

@@ -69,6 +69,7 @@ def test_a_healthy_run_is_not_accused() -> None:
         ("memorisation", record(relatives=0.1)),
         ("too_little_data", record(data={"num": 40})),
         ("duplicates", record(data={"duplicates": 0.7})),
+        ("latent_too_small", record(data={"properties": 9.0}, info={"config": {"z": 5}})),
         ("discriminator_overfits", record(judge_unseen=0.9, gap=0.6)),
         ("oscillation", record(onward=-0.8, moved=0.7, coverage=0.4)),
         ("batch_too_small", record(info={"plan": {"batch": 2, "micro": 2}})),
@@ -84,6 +85,16 @@ def test_each_fault_is_named_first(kind: str, changed: Record) -> None:
     assert finding.says
     assert finding.why
     assert finding.remedy
+
+
+@pytest.mark.parametrize("properties", [9.0, 6.0, 1.0, None])
+def test_a_latent_that_may_be_long_enough_is_not_accused(properties: float | None) -> None:
+    assert diagnose(record(data={"properties": properties}, info={"config": {"z": 6}})) == []
+
+
+def test_the_remedy_names_a_latent_that_is_ample() -> None:
+    found = diagnose(record(data={"properties": 9.0}, info={"config": {"z": 2}}))[0]
+    assert found.remedy == "zerosum train faces --z 32"
 
 
 def test_it_says_when_it_began() -> None:

@@ -38,7 +38,7 @@ BATCH = 256
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """Estimates on samples of known data, and on what generators with short latents make; draws the figure."""
     small = budget == "smoke"
-    faces: Source = avatars(32, count=2 * FEWEST, heldout_count=0, progress=False) if small else avatars(64)
+    faces: Source = avatars(32, count=FEWEST + 100, heldout_count=0, progress=False) if small else avatars(64)
     sources = {"dsprites": faces if small else open_data("dsprites", 32), "avatars": faces}
     found = {name: [_estimate(source, seed) for seed in seeds] for name, source in sources.items()}
     return [

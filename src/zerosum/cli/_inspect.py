@@ -35,16 +35,35 @@ class Inspect:
 def inspect(options: Inspect) -> None:
     """Looks, draws and prints. Raises Refusal for what holds no pictures, for a file that is no .png, and for one that
     would lie among the pictures."""
-    from zerosum.data.advice import advise
+    from zerosum.data.advice import advise, latent
     from zerosum.data.inspect import inspect as look
 
     out = _out(options)
     seen = look(options.data, progress=not options.json)
-    advice, record = advise(seen), seen.record()
+    properties = _properties(seen)
+    advice, record = [*advise(seen), *([latent(*properties)] if properties else [])], seen.record()
     if out is not None:
         _draw(_sheet(seen, advice, record), out)
-    record |= {"advice": [asdict(piece) for piece in advice], "drawing": str(out) if out is not None else None}
+    record |= {
+        "properties": round(properties[0], 1) if properties else None,
+        "advice": [asdict(piece) for piece in advice],
+        "drawing": str(out) if out is not None else None,
+    }
     show(record, options.json, f"{_text(seen, record)}\n\n{_advice(advice)}\n\nDrawn: {out}")
+
+
+def _properties(seen: Inspection) -> tuple[float, int, bool] | None:
+    """In how many independent ways the pictures differ, the latent that is ample for that, and whether there are more
+    than can be told; None for too few pictures."""
+    import numpy as np
+
+    from zerosum.core.pictures import from_uint8
+    from zerosum.metrics.coverage import Thumbnails
+    from zerosum.metrics.dimension import PICTURES, dimension, latent
+
+    chosen = np.random.default_rng(0).permutation(len(seen))[: 2 * PICTURES]
+    found = dimension(Thumbnails().features(from_uint8(seen.facts.looks.miniatures[chosen])))
+    return (found.properties, latent(found.properties), found.is_open) if found else None
 
 
 def _out(options: Inspect) -> Path | None:

@@ -207,6 +207,15 @@ def _refused(seen: Inspection) -> Advice | None:
     return Advice("refused", text if share < 0.2 else f"{text} That is {_percent(share)}: look at the reasons first.")
 
 
+def latent(properties: float, length: int, is_open: bool) -> Advice:
+    """How long a latent is ample, by the number of independent properties (`metrics.dimension`)."""
+    if is_open:
+        text = f"They differ in {properties:.0f} independent ways or more, too many to be told"
+    else:
+        text = f"They differ in about {properties:.0f} independent properties; parts chosen from a list count for less"
+    return Advice("latent", f"{text}: a latent of {length} is ample (--z {length}).")
+
+
 # ------------------------------------------------------------------------------------------------------------ in words
 
 

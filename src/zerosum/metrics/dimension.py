@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,15 +36,6 @@ class Dimension:
         """Whether there are more than can be told."""
         return self.properties >= MOST
 
-    @property
-    def latent(self) -> int:
-        """The length of latent that is ample: the power of two from 2 N + 1 on, SHORTEST at the least.
-
-        What varies in N ways lies without crossing itself in 2 N + 1 dimensions (Whitney 1936), whatever is closed in
-        itself, as an orientation is; that also leaves room for the error of N.
-        """
-        return max(SHORTEST, 1 << int(np.ceil(np.log2(2 * self.properties + 1))))
-
 
 def dimension(x: Tensor, seed: int = 0) -> Dimension | None:
     """The dimension of rows x, float [n, d]: of PICTURES different ones, chosen by `seed`; None below FEWEST.
@@ -61,6 +53,15 @@ def dimension(x: Tensor, seed: int = 0) -> Dimension | None:
     measured = maximum_likelihood(to_neighbours(x))
     properties = float(np.interp(measured, _calibration(len(x)), _CUBES))
     return Dimension(properties, measured, len(x))
+
+
+def latent(properties: float) -> int:
+    """The length of latent that is ample for so many: the power of two from 2 N + 1 on, SHORTEST at the least.
+
+    What varies in N ways lies without crossing itself in 2 N + 1 dimensions (Whitney 1936), also what comes back to
+    itself, as an orientation does; and so much leaves room for the error of N.
+    """
+    return max(SHORTEST, 1 << math.ceil(math.log2(2 * properties + 1)))
 
 
 def maximum_likelihood(distances: Tensor) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from zerosum.core.words import without
+from zerosum.metrics.dimension import ERROR, latent
 from zerosum.training.patience import outlook
 from zerosum.training.record import Finding, Record, Severity
 from zerosum.training.vitals import NUM
@@ -134,6 +135,20 @@ def duplicates(record: Record) -> Finding | None:
     data = record.info.get("opened", {}).get("data", "")
     remedy = f"zerosum data inspect {shlex.quote(data)}" if data else "Remove the copies."
     return _finding(record, "duplicates", "warning", says, why, remedy)
+
+
+def latent_too_small(record: Record) -> Finding | None:
+    """A latent of fewer numbers than the data have properties, whatever the error of their count."""
+    z: Any = record.info.get("config", {}).get("z")
+    properties = record.data.get("properties")
+    if not isinstance(z, int) or properties is None or z * ERROR >= properties:
+        return None
+    says = f"The latent has a length of {z}; the pictures differ in about {properties:.0f} independent properties."
+    why = (
+        "What is made varies in as many ways as the latent has numbers: the rest of what the data show cannot come out."
+    )
+    remedy = _command(record, f"--z {latent(properties)}")
+    return _finding(record, "latent_too_small", "warning", says, why, remedy)
 
 
 def memorisation(record: Record) -> Finding | None:
@@ -335,6 +350,7 @@ RULES: tuple[Rule, ...] = (
     channels,
     too_little_data,
     duplicates,
+    latent_too_small,
     rate_too_high,
     frozen,
     rate_too_low,

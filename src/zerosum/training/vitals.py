@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from zerosum.core.batch import Batch, Images, Source
 from zerosum.core.generator import Generator, Judges, Samples
 from zerosum.metrics.coverage import Thumbnails, ceiling, coverage
+from zerosum.metrics.dimension import dimension
 
 NUM, FEWEST = 128, 32  # pictures on each side, at each look: of LARGE pixels at most, fewer of larger ones
 LARGE = 256 * 256
@@ -68,7 +69,8 @@ class Vitals:
 
     def data(self) -> dict[str, Any]:
         """What the pictures themselves show, once a run: {"num", "low" and "high" level, the share of "duplicates",
-        "classes": the names of those that are followed}."""
+        "classes": the names of those that are followed, "properties": how many are independent, None where that cannot
+        be told}."""
         near = _nearest(self.known, self.known, itself=True)
         levels = torch.cat([self.real.amin((1, 2, 3)), self.real.amax((1, 2, 3))])
         return {
@@ -77,6 +79,7 @@ class Vitals:
             "high": levels.max().item(),
             "duplicates": (near < 0.02 * _pairwise(self.known[:NUM])).float().mean().item(),
             "classes": [self.source.shape.attributes[0].classes[c] for c in self.shares],
+            "properties": None if (found := dimension(self.known)) is None else found.properties,
         }
 
     @torch.inference_mode()
