@@ -16,6 +16,7 @@ COMMANDS = {
     "games": ["games"],
     "games-help": ["games", "--help"],
     "animate-help": ["animate", "--help"],
+    "sample-help": ["sample", "--help"],
     "train-dcgan-help": ["train", "dcgan", "--help"],
     "train-help": ["train", "--help"],
     "unknown-verb": ["evalute"],

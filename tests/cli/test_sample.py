@@ -8,12 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from tests.contract.golden import LABELS
 from tests.report.made_up import made_up_generator, made_up_run
 from zerosum import cli
 from zerosum.core import generator
+from zerosum.core.batch import DataShape
+from zerosum.core.generator import ConditionalGenerator
 from zerosum.core.pictures import grid
+from zerosum.games.cgan import CGAN
 
 
 @pytest.fixture
@@ -92,3 +97,60 @@ def test_refusals(
     (run / "best.safetensors").unlink()
     assert cli.main(["sample", str(run)]) == 1
     assert "no snapshot" in capsys.readouterr().err
+
+
+@pytest.fixture
+def told(run: Path, monkeypatch: pytest.MonkeyPatch) -> ConditionalGenerator:
+    """A generator that learnt the labels class and glasses, in the place of the made-up one."""
+    shape = DataShape(32, 32, 3, LABELS)
+    torch.manual_seed(0)
+    made = CGAN(CGAN.tiny, shape).generator().eval()
+    monkeypatch.setattr(generator, "load", lambda path: made)
+    return made
+
+
+def test_labels_are_asked_for_and_noted(
+    run: Path, told: ConditionalGenerator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wish = ["--label", "glasses=yes", "--label", "class = b"]
+    assert cli.main(["sample", str(run), "-n", "4", *wish, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["labels"] == {"glasses": "yes", "class": "b"}
+    with Image.open(record["files"][0]) as picture:
+        wanted = grid(told.sample(4, labels={"glasses": "yes", "class": "b"}))
+        np.testing.assert_array_equal(np.asarray(picture), np.asarray(wanted))
+        assert picture.info["labels"] == "glasses=yes, class=b"
+
+
+def test_without_labels_none_are_noted(
+    run: Path, told: ConditionalGenerator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["sample", str(run), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["labels"] == {}
+    with Image.open(record["files"][0]) as picture:
+        assert "labels" not in picture.info
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["glases=yes"], "no label 'glases'; did you mean 'glasses'? There are: class, glasses."),
+        (["hat=yes"], "no label 'hat'; known: class, glasses."),
+        (["glasses=Yes"], "glasses=Yes: no such class; did you mean 'yes'? There are: no, yes."),
+        (["glasses"], "--label glasses: wanted NAME=CLASS"),
+        (["glasses="], "wanted NAME=CLASS"),
+        (["class=a", "class=b"], "--label class comes twice, as a and b"),
+    ],
+)
+def test_labels_that_are_refused(
+    run: Path, told: ConditionalGenerator, labels: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["sample", str(run), *[word for label in labels for word in ("--label", label)]]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_run_without_labels_cannot_be_told_any(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sample", str(run), "--label", "glasses=yes"]) == 1
+    assert "paint was trained without labels and cannot be told any." in capsys.readouterr().err
+    assert not list(run.glob("samples*"))

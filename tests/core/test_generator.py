@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import zerosum as zs
 from tests.conftest import Blobs
+from tests.contract.golden import LABELS
 from zerosum.core import catalog
 from zerosum.core.errors import Refusal
 from zerosum.core.generator import FORMAT, Generator
@@ -50,7 +51,7 @@ def whole(game: str = "dcgan") -> bytes:
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "snapshot.safetensors")
-        game_type(game_type.tiny, Blobs(1).shape).generator().save(path, images=8)
+        game_type(game_type.tiny, replace(Blobs(1).shape, attributes=LABELS)).generator().save(path, images=8)
         return path.read_bytes()
 
 

@@ -23,6 +23,10 @@ class Options:
     """A run's folder (its best snapshot draws), or a snapshot, a .safetensors file."""
     number: Annotated[int, tyro.conf.arg(aliases=["-n"], metavar="N")] = 16
     """How many pictures."""
+    label: Annotated[
+        tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=CLASS", help_behavior_hint="")
+    ] = ()
+    """What the pictures shall have, such as glasses=round; once for each label. For games that learn labels."""
     seed: int = 0
     """Decides the noise. The same seed draws the same pictures, and more of them begin with the same."""
     out: Annotated[
@@ -33,7 +37,7 @@ class Options:
     separate: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Write each picture to a PNG of its own in this folder; a grid then comes only with -o."""
     json: bool = False
-    """Print JSON: {"game", "images", "model", "seed", "number", "files"}."""
+    """Print JSON: {"game", "images", "model", "seed", "labels", "number", "files"}."""
 
 
 def main(argv: list[str]) -> int | None:
@@ -50,6 +54,7 @@ def main(argv: list[str]) -> int | None:
     if options.run.is_file() and options.run.suffix != ".safetensors":
         raise Refusal(f"{options.run}: not a snapshot. Wanted a run's folder, or a .safetensors file in one.")
     check_seed(options.seed)
+    labels = _labels(options.label)
     if options.out and options.out.suffix.lower() != ".png":
         raise Refusal(f"-o {options.out}: pictures are saved as .png, which keeps their seed and model.")
     snapshot = Run.open(options.run).best if options.run.is_dir() else options.run
@@ -60,19 +65,36 @@ def main(argv: list[str]) -> int | None:
         "images": str(player.header.images),
         "model": sha256(snapshot),
         "seed": str(options.seed),
+        **({"labels": ", ".join(f"{name}={value}" for name, value in labels.items())} if labels else {}),
     }
-    files = _write(player.sample(options.number, seed=options.seed), options, text)
+    files = _write(player.sample(options.number, seed=options.seed, labels=labels), options, text)
     record = {
         "game": player.header.game,
         "images": player.header.images,
         "model": text["model"],
         "seed": options.seed,
+        "labels": labels,
         "number": options.number,
         "files": [str(path) for path in files],
     }
     shown = files if len(files) <= 3 else [f"{options.number} files in {options.separate}", *files[options.number :]]
     show(record, options.json, "\n".join(map(str, shown)))
     return 0
+
+
+def _labels(given: tuple[str, ...]) -> dict[str, str]:
+    """The classes by the label's name. Raises Refusal for what is not NAME=CLASS, and for a label that comes twice."""
+    from zerosum.core.errors import Refusal
+
+    labels: dict[str, str] = {}
+    for words in given:
+        name, equals, value = (part.strip() for part in words.partition("="))
+        if not (name and equals and value):
+            raise Refusal(f"--label {words}: wanted NAME=CLASS, such as glasses=round.")
+        if name in labels:
+            raise Refusal(f"--label {name} comes twice, as {labels[name]} and {value}. Draw them one after the other.")
+        labels[name] = value
+    return labels
 
 
 def _write(pixels: np.ndarray, options: Options, text: dict[str, str]) -> list[Path]:

@@ -20,6 +20,7 @@ from zerosum.core import catalog
 from zerosum.core.batch import DataShape
 from zerosum.core.errors import Refusal
 from zerosum.core.files import save_tensors
+from zerosum.core.labels import Seen, blended, one_hot, sizes, wished
 from zerosum.core.machine import device_of
 from zerosum.core.pictures import grid, to_uint8
 from zerosum.core.run import Run
@@ -77,6 +78,16 @@ class Samples(Protocol):
 
     def __call__(self, z: Tensor) -> Tensor:
         """float [n, C, H, W] in [-1, 1] from latents [n, ...]."""
+        ...
+
+
+@runtime_checkable
+class Conditions(Protocol):
+    """Samples what it is told to: its latents carry labels."""
+
+    def labelled(self, z: Tensor, labels: Mapping[str, str]) -> Tensor:
+        """The latents z [n, ...] with these classes, by the attribute's name, and their other labels such as go with
+        them. Raises Refusal for an attribute or a class that is not known."""
         ...
 
 
@@ -146,24 +157,32 @@ class Generator(nn.Module):
         """Where its parameters are."""
         return next(self.parameters()).device
 
-    def images(self, n: int, seed: int = 0, batch: int = 64) -> Tensor:
+    def images(self, n: int, seed: int = 0, batch: int = 64, labels: Mapping[str, str] | None = None) -> Tensor:
         """n pictures, float32 [n, C, H, W] in [-1, 1] on the CPU. Picture i depends on `seed` and i alone.
 
-        Raises Refusal if this generator does not sample.
+        `labels`, such as {"glasses": "round"}: what all of them shall have; what is not named is drawn as it came in
+        the data. Raises Refusal if this generator does not sample, or was not trained with such labels.
         """
         if not isinstance(self, Samples):
             raise Refusal(f"{self.header.game} makes nothing from noise alone: it does not sample.")
         z = self.latents(n, seed)
+        if labels:
+            if not isinstance(self, Conditions):
+                raise Refusal(
+                    f"{self.header.game} was trained without labels and cannot be told any. "
+                    "Leave them out, or train a game that learns them, such as cgan."
+                )
+            z = self.labelled(z, labels)
         with torch.inference_mode():
             return torch.cat([self(part.to(self.device)).float().cpu() for part in z.split(batch)])
 
-    def sample(self, n: int, seed: int = 0, batch: int = 64) -> np.ndarray:
-        """n pictures, uint8 [n, H, W, C]."""
-        return to_uint8(self.images(n, seed, batch))
+    def sample(self, n: int, seed: int = 0, batch: int = 64, labels: Mapping[str, str] | None = None) -> np.ndarray:
+        """n pictures, uint8 [n, H, W, C]; as `images`."""
+        return to_uint8(self.images(n, seed, batch, labels))
 
-    def grid(self, n: int = 16, seed: int = 0) -> Image.Image:
-        """n pictures side by side, as near to a square as n allows."""
-        return grid(self.sample(n, seed))
+    def grid(self, n: int = 16, seed: int = 0, labels: Mapping[str, str] | None = None) -> Image.Image:
+        """n pictures side by side, as near to a square as n allows; as `images`."""
+        return grid(self.sample(n, seed, labels=labels))
 
     def save(self, path: str | Path, images: int | None = None) -> None:
         """Writes the file whole or not at all."""
@@ -192,6 +211,42 @@ class LatentGenerator(Generator):
         if self.judge is None:
             raise Refusal("this file holds no judge: it was saved without its discriminator.")
         return self.judge(x).flatten()
+
+
+class ConditionalGenerator(LatentGenerator):
+    """Samples, Conditions and Judges: G(z, c) makes pictures of latents z and label codes c, D(x, c) judges them.
+
+    A row of its latents, float32 [n, z_dim + all classes], is [z, the one-hot codes of each attribute]: so walks and
+    averages blend classes as they blend noise.
+    """
+
+    def __init__(self, header: Header, G: nn.Module, z_dim: int, seen: Seen, D: nn.Module | None = None):
+        super().__init__(header, G, z_dim, D)
+        self.seen = seen
+
+    def latents(self, n: int, seed: int) -> Tensor:
+        """float32 [n, z_dim + all classes]; the labels are drawn as they came in the data."""
+        return torch.cat([super().latents(n, seed), one_hot(self.seen.draw(n, seed), self.header.shape.attributes)], 1)
+
+    def labelled(self, z: Tensor, labels: Mapping[str, str]) -> Tensor:
+        """See Conditions; of other labels as many stay as they are as go with these."""
+        attributes = self.header.shape.attributes
+        wish = wished(labels, attributes)
+        noise, codes = z[:, : self.z_dim], z[:, self.z_dim :].split(sizes(attributes), 1)
+        y = torch.stack([code.argmax(1) for code in codes], 1)
+        changed = self.seen.agreeing(y.cpu(), wish).to(z.device) if wish else y
+        return torch.cat([noise, one_hot(changed, attributes)], 1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """float [n, C, H, W] in [-1, 1] from latents [n, z_dim + all classes]; between classes, a blend of them."""
+        return self.G(z[:, : self.z_dim], blended(z[:, self.z_dim :], self.header.shape.attributes))
+
+    def score(self, x: Tensor) -> Tensor:
+        """The discriminator's logits [n] for pictures x [n, C, H, W] in [-1, 1], told the mean of the labels seen:
+        whose pictures they are is not asked."""
+        if self.judge is None:
+            raise Refusal("this file holds no judge: it was saved without its discriminator.")
+        return self.judge(x, self.seen.mean().expand(len(x), -1)).flatten()
 
 
 def load(path: str | Path, device: str = "cpu") -> Any:
