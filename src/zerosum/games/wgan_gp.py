@@ -57,7 +57,7 @@ class WGANGP(Game):
     convolutions, batch norm in G alone, as the penalty is on each picture by itself. A table has perceptrons.
     """
 
-    when = "Where another game collapses or swings: slow, but steady, and the critic's value tells how far it is."
+    when = "Where D wins at once and G learns nothing; and for a loss that falls as the pictures get better. Slow."
     stems_from = "gan"
     Config = Settings
     tiny = Settings(z=8, width=4, n_critic=2)
