@@ -27,6 +27,7 @@ class Effort:
         self._began, self._waited = time.perf_counter(), 0.0
         self._due: dict[str, int] = {}
         self._steps: dict[str, list[float]] = {}
+        self._largest: dict[str, float] = {}
 
     def due(self, turn: Turn) -> None:
         """A turn is played."""
@@ -48,14 +49,17 @@ class Effort:
         yield
         if measured:
             step = norm(torch._foreach_sub(before, [p.detach() for p in player.parameters()]))
-            self._steps.setdefault(name, []).append(step / max(norm(before), 1e-12))
+            step /= max(norm(before), 1e-12)
+            self._steps.setdefault(name, []).append(step)
+            self._largest[name] = max(step, self._largest.get(name, 0.0))
 
     def take(self) -> dict[str, float]:
-        """For each player X `turns.X`, how many it had, and `step.X`, the median of its measured steps; `waiting`, the
-        share of the time that went into reading data. Since they were last taken."""
+        """For each player X `turns.X`, how many it had, `step.X` and `largest.X`, the median and the largest of its
+        measured steps; `waiting`, the share of the time that went into reading data. Since they were last taken."""
         found = {"waiting": self._waited / max(time.perf_counter() - self._began, 1e-9)}
         found |= {f"turns.{name}": float(num) for name, num in self._due.items()}
         found |= {f"step.{name}": float(np.median(steps)) for name, steps in self._steps.items()}
+        found |= {f"largest.{name}": step for name, step in self._largest.items()}
         self._begin()
         return found
 

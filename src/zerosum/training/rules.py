@@ -67,19 +67,23 @@ _RANGE = "The discriminator tells real from made by the range of the levels alon
 def channels(record: Record) -> Finding | None:
     """Red, green and blue of the made pictures in another order than the data's."""
     found = record.recent("channels")
-    if not found > 2.5 or record.recent("spread") < 0.3:
+    if len(record.looks) < LOOKS or not found > 0.4 or record.recent("spread") < 0.3:
         return None
-    says = f"The colours of the made pictures fit the data {found:.1f} times better with the channels in another order."
+    says = (
+        f"With their channels in another order the made pictures would come nearer to the data, by {100 * found:.0f} % "
+        "of what that order takes real ones away."
+    )
     why = "Somewhere pictures are read or written as blue, green, red."
     return _finding(record, "channels_swapped", "fault", says, why, "Look where pictures are converted.", "channels")
 
 
 def rate_too_high(record: Record) -> Finding | None:
     """First steps that are large against the weights (later the weights have grown, and hide it)."""
-    first = max((np.nan_to_num(record.series(name)[:LOOKS]).max() for name in _names(record, "step.")), default=0.0)
-    if not first > 0.08 or not record.recent("coverage") < POOR:
+    first = _first(record, "step.")
+    if not (first > 0.08 or _first(record, "largest.") > 1) or not record.recent("coverage") < POOR:
         return None
-    says = f"The first steps moved the weights by {100 * first:.0f} % of their length; 0.1 to 3 % is usual."
+    first = max(first, _first(record, "largest."))
+    says = f"One of the first steps moved the weights by {100 * first:.0f} % of their length; 0.1 to 3 % is usual."
     why = "Such steps jump over what they look for: the pictures change wildly and get no better."
     return _finding(record, "rate_too_high", "fault", says, why, _command(record, rate=0.1), *_names(record, "step."))
 
@@ -88,12 +92,16 @@ def rate_too_low(record: Record) -> Finding | None:
     """Steps that are small against the weights, and pictures that stand still."""
     names = _names(record, "step.")
     steps = [record.recent(name) for name in names]
-    first = max((np.nan_to_num(record.series(name)[:LOOKS]).max() for name in names), default=1.0)
-    if not steps or not max(steps) < 6e-4 or not first < 3e-3 or not record.recent("coverage") < POOR:
+    if not steps or not max(steps) < 6e-4 or not _first(record, "step.") < 3e-3 or not record.recent("coverage") < POOR:
         return None
     says = f"Each step moves the weights by {100 * max(steps):.3f} % of their length; 0.1 to 3 % is usual."
     why = "At this rate the run would need many times the images."
     return _finding(record, "rate_too_low", "fault", says, why, _command(record, rate=30), *_names(record, "step."))
+
+
+def _first(record: Record, prefix: str) -> float:
+    """The largest that such numbers were in the first looks."""
+    return max((np.nan_to_num(record.series(name)[:LOOKS]).max() for name in _names(record, prefix)), default=0.0)
 
 
 def frozen(record: Record) -> Finding | None:
@@ -205,7 +213,11 @@ def _is_beginner(record: Record) -> bool:
     """A run in its first fifth, or one whose pictures still come to differ more, or to cover more, with each look."""
     if record.images < 0.2 * record.info.get("total", 0):
         return True
-    return any(_recent(values) > 1.5 * _recent(values[: -max(3, len(values) // 4)]) for values in _of_variety(record))
+    for values in _of_variety(record):
+        now, before = _recent(values), _recent(values[: -max(3, len(values) // 4)])
+        if now > max(1.5 * before, before + 0.05):  # half as much again of next to nothing is no progress
+            return True
+    return False
 
 
 def _of_variety(record: Record) -> list[np.ndarray]:
@@ -220,11 +232,11 @@ def _recent(values: np.ndarray) -> float:
 
 def class_missing(record: Record) -> Finding | None:
     """A class of the first label that is hardly made."""
-    rows = [look["classes"] for look in record.looks if "classes" in look]
+    rows = [look["classes"] for look in record.looks if look.get("classes")]
     if len(rows) < LOOKS or len({len(row) for row in rows}) > 1:
         return None
     shares = np.mean(rows[-max(LOOKS, len(rows) // 4) :], 0)
-    if not shares.min() < 0.25 or not np.median(shares) > 0.5 or record.recent("coverage") < 0.2:
+    if not shares.min() < 0.2 or not np.median(shares) > 0.5 or record.recent("coverage") < 0.2:
         return None
     names = record.data.get("classes", [])
     one = f"'{names[shares.argmin()]}'" if len(names) == len(shares) else "One class"
