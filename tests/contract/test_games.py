@@ -15,8 +15,8 @@ import torch
 from tests.conftest import made_up
 from tests.contract import golden
 from zerosum import api
-from zerosum.core import catalog, checkpoint
-from zerosum.core.batch import Batch, DataShape, Source
+from zerosum.core import catalog, checkpoint, family
+from zerosum.core.batch import Batch, DataShape, Source, called
 from zerosum.core.game import Game
 from zerosum.core.generator import Judges, Samples, load
 from zerosum.core.machine import choose
@@ -70,6 +70,16 @@ def test_docstring_names_its_paper(name: str) -> None:
     docstring = catalog.game(name).__doc__ or ""
     assert re.search(r"arXiv:? ?\d{4}\.\d{4,5}", docstring), f"{name}: give authors, year and arXiv id"
     assert re.search(r"\b(19|20)\d\d\b", docstring)
+
+
+@every_game
+def test_it_has_its_place_in_the_family(name: str) -> None:
+    card, game_type = family.card(name), catalog.game(name)
+    assert card.title.endswith("."), f"{name}: its file begins with one line that says what it is"
+    assert len(getattr(game_type, "when", "")) > 20, f"{name}: `when` says in a sentence or two when to use it"
+    told = (game_type.when, game_type.stems_from, called(game_type.plays_on))
+    assert (card.when, card.stems_from, card.plays_on) == told, "plain values: they are read off the file"
+    assert name in [grown.name for _, grown in family.tree()], f"{name} stems from no game: {card.stems_from}"
 
 
 @every_game

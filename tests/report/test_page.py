@@ -128,6 +128,13 @@ def test_a_large_film_stays_beside_the_report(tmp_path: Path, monkeypatch: pytes
     assert "training.mp4" in reader.references
 
 
+def test_what_the_discriminator_looks_at_is_shown_where_it_was_drawn(tmp_path: Path) -> None:
+    run = made_up_run(tmp_path)
+    assert "discriminator looks at" not in page.write_report(run).read_text(encoding="utf-8")
+    (tmp_path / "looks.png").write_bytes((tmp_path / "reals.png").read_bytes())
+    assert "discriminator looks at" in page.write_report(run).read_text(encoding="utf-8")
+
+
 def test_a_walk_is_shown_and_a_damaged_one_does_no_harm(tmp_path: Path) -> None:
     run = made_up_run(tmp_path, empty=True)
     latent_walk(made_up_generator(), tmp_path / "walk.mp4", seconds=0.2)

@@ -153,6 +153,7 @@ def _contents(run: Run, info: dict[str, Any]) -> dict[str, Any]:
         "poster": _poster(run),
         "walk": _film_file(run.path / "walk.mp4"),
         "walk_poster": _walk_poster(run.path / "walk.mp4"),
+        "looks": _picture_file(run.path / "looks.png"),
         "losses": _chart(charts.draw_losses, run.log()),
         "score_chart": _chart(charts.draw_scores, metrics) if charts.score_names(metrics) else None,
         "playable": _can_be_played(run),
