@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zerosum.data.avatars import avatars
     from zerosum.data.folder import folder
     from zerosum.data.fruit import fruit
+    from zerosum.data.unpaired import unpaired
 
 _HOMES = {
     "Interrupted": "core.errors",
@@ -27,8 +28,21 @@ _HOMES = {
     "fruit": "data.fruit",
     "load": "core.generator",
     "train": "api",
+    "unpaired": "data.unpaired",
 }
-__all__ = ["Interrupted", "Plan", "Refusal", "Run", "__version__", "avatars", "folder", "fruit", "load", "train"]
+__all__ = [
+    "Interrupted",
+    "Plan",
+    "Refusal",
+    "Run",
+    "__version__",
+    "avatars",
+    "folder",
+    "fruit",
+    "load",
+    "train",
+    "unpaired",
+]
 
 
 def __getattr__(name: str) -> Any:

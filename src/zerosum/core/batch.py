@@ -187,3 +187,19 @@ class Source(Protocol):
     def heldout(self) -> Source | None:
         """Examples of the same kind that are not in this source, for judging; None where there are too few."""
         ...
+
+
+@runtime_checkable
+class Depicts(Protocol):
+    """A source of something else than Images that can show its pictures one by one."""
+
+    def pictures(self) -> Source:
+        """They alone, a source of Images: what made pictures are judged by."""
+        ...
+
+
+def pictures(source: Source) -> Source | None:
+    """What a run on this source is judged by: the source itself if it holds Images, or what it depicts, or None."""
+    if issubclass(source.holds, Images):
+        return source
+    return source.pictures() if isinstance(source, Depicts) else None

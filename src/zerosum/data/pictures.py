@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -98,9 +98,27 @@ class Pictures:
         fingerprint = digest([self.fingerprint, hashlib.sha256(indices.tobytes()).hexdigest()])
         return self._view(np.array(self._in_map(indices)), self._heldout_rows, fingerprint)
 
-    def _view(self, rows: np.ndarray, heldout_rows: np.ndarray | None, fingerprint: str) -> Pictures:
+    def select(self, codes: Mapping[int, Sequence[int]], name: str) -> Pictures:
+        """A view, by this name, of the pictures, held-out ones too, whose label of each number (the key) has one of the
+        codes beside it. Raises ValueError where there are no labels."""
+        if self._labels is None:
+            raise ValueError("pictures without labels; wanted labels to select by")
+        back = np.empty(0, np.int64) if self._heldout_rows is None else np.asarray(self._heldout_rows)
+        mine, back = (self._labelled(rows, codes) for rows in (self.rows, back))
+        hashes = [hashlib.sha256(rows.tobytes()).hexdigest() for rows in (mine, back)]
+        return self._view(mine, back, digest([self.fingerprint, *hashes]), name)
+
+    def _labelled(self, rows: np.ndarray, codes: Mapping[int, Sequence[int]]) -> np.ndarray:
+        """Those of the map's rows, int64 [n], whose labels are as `select` wants them."""
+        assert self._labels is not None
+        labels = np.asarray(self._labels[rows])
+        return rows[np.logical_and.reduce([np.isin(labels[:, number], codes[number]) for number in codes])]
+
+    def _view(
+        self, rows: np.ndarray, heldout_rows: np.ndarray | None, fingerprint: str, name: str | None = None
+    ) -> Pictures:
         return Pictures(
-            self.name,
+            name or self.name,
             self.shape,
             self._pixels,
             self._labels,
