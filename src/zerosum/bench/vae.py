@@ -21,7 +21,7 @@ from zerosum.games.vae import active
 from zerosum.latent.directions import decoded, encoded, traversal
 from zerosum.metrics.pca_gaussian import fit
 
-IMAGES = {"smoke": 128, "quick": 9_600, "full": 96_000}
+IMAGES = {"smoke": 128, "quick": 9_600, "full": 64_000}
 HELDOUT = 1000
 FIGURES = Path("docs/img")
 LATENTS = 8  # rows of the traversals

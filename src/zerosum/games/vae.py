@@ -76,8 +76,8 @@ class VAE(Game):
         return [Turn("VAE", self.loss)]
 
     def plan(self) -> Plan:
-        """Batches of 64."""
-        return Plan(batch=64)
+        """Small batches: more steps in the time."""
+        return Plan(batch=32)
 
     def generator(self) -> Coder:
         """Samples and Encodes."""
