@@ -31,8 +31,8 @@ DRAWINGS = Path("docs/img")
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
-    """Trains house on faces of 32 px once a seed (9,600 pictures in full) and looks at all that it leaves behind."""
-    images, seconds = {"smoke": (2 * 32, 0.5), "quick": (1_600, 6.0), "full": (9_600, 12.0)}[budget]
+    """Trains house on faces of 32 px once a seed (24,000 pictures in full) and looks at all that it leaves behind."""
+    images, seconds = {"smoke": (2 * 32, 0.5), "quick": (3_200, 6.0), "full": (24_000, 12.0)}[budget]
     smoke = {"count": 128, "heldout_count": 64, "progress": False}
     source = avatars(32, **smoke) if budget == "smoke" else avatars(32)  # type: ignore[arg-type]
     runs = [cached_run("house", source, Plan(images=images, seed=seed, score=0)) for seed in seeds]
