@@ -268,3 +268,17 @@ def test_stopped_with_buffers_that_are_not_finite_the_checkpoint_before_stands(t
     game, source = faulty(lambda clock: False)
     trainer.train(game, source, run, PLAN)
     assert run.is_finished
+
+
+@pytest.mark.parametrize(
+    ("restraint", "config", "advised"),
+    [
+        ("gamma", {"gamma": 2.0}, "zerosum train faces --gamma 10"),
+        ("levers.r1", {"levers": {"r1": 0.0}}, "zerosum train faces --levers.r1 2"),
+        (None, {}, "zerosum train faces --rate 0.00012"),
+    ],
+)
+def test_the_remedy_for_a_winning_discriminator_is_the_games_own(restraint: Any, config: dict, advised: str) -> None:
+    run = record({}, {"restraint": restraint, "config": INFO["config"] | config}, judge=1.0, coverage=0.05, spread=0.4)
+    assert diagnose(run)[0].kind == "discriminator_wins"
+    assert diagnose(run)[0].remedy == advised

@@ -103,7 +103,7 @@ def play(case: Case, folder: Path, images: int = IMAGES) -> dict:
     except api.Refusal as refusal:
         print(f"  {refusal}")
     shown = Record.of(run)
-    keep = {key: shown.info.get(key) for key in ("game", "config", "plan", "parameters", "moves", "makes", "total")}
+    keep = {key: shown.info.get(key) for key in ("game", "config", "plan", "parameters", "moves", "makes", "restraint", "total")}
     looks = [{key: _rounded(value) for key, value in look.items()} for look in shown.looks]
     print(f"{name:<22}{game_name:<8}{data:<16}{time.monotonic() - begin:5.0f} s", flush=True)
     return {"info": keep, "data": shown.data, "looks": looks}

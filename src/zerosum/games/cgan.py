@@ -62,6 +62,7 @@ class CGAN(Game):
 
     when = "When pictures carry labels, by subfolder or labels.csv, and you want to ask for a class or a look."
     stems_from = "gan"
+    restraint = "gamma"
     Config = Settings
     tiny = Settings(z=4, width=4, lazy=2)
 

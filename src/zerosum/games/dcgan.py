@@ -59,6 +59,7 @@ class DCGAN(Game):
 
     when = "To learn, to compare, to reproduce. For your own pictures in minutes, house."
     stems_from = "gan"
+    restraint = "levers.r1"
     Config = Settings
     tiny = Settings(z=8, width=4)
 

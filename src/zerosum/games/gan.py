@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -53,11 +53,13 @@ class GAN(Game):
     Sherjil Ozair, Aaron Courville, Yoshua Bengio, 2014, arXiv 1406.2661.
 
     Algorithm 1 with the perceptrons of section 5. Where the paper's D has maxout and dropout, this one has LeakyReLU;
-    Adam stands for gradient descent with momentum; z is normal, and pictures end in tanh, as they lie in [-1, 1]. On a
-    table G ends without it, for its columns have no bounds.
+    Adam stands for gradient descent with momentum; z is normal, and pictures end in tanh, as they lie in [-1, 1]. G's
+    hidden layers have batch norm on pictures, where it saves most of the steps. On a table G has neither that nor the
+    tanh, for its columns have no bounds.
     """
 
     when = "To learn the game itself in minutes, on digits or a table; for other pictures dcgan is the better one."
+    restraint = "levers.r1"
     Config = Settings
     tiny = Settings(z=4, width=8)
     plays_on = Images | Table
@@ -65,9 +67,12 @@ class GAN(Game):
     def __init__(self, config: Settings, shape: DataShape):
         super().__init__(config, shape)
         size = shape.channels * shape.height * shape.width
-        as_picture = [nn.Tanh(), Reshape(shape.channels, shape.height, shape.width)]
         hidden = [config.width, config.width]
-        self.G = perceptron([config.z, *hidden, size], [] if shape.height == 1 else as_picture)
+        if shape.height == 1:
+            self.G = perceptron([config.z, *hidden, size])
+        else:
+            as_picture = [nn.Tanh(), Reshape(shape.channels, shape.height, shape.width)]
+            self.G = perceptron([config.z, *hidden, size], as_picture, nn.BatchNorm1d)
         self.levers, self.past = config.levers, config.levers.memory(shape)
         judged = [*perceptron([self.levers.pack * size, *hidden]), nn.LeakyReLU(0.2)]
         self.D = self.levers.judge(nn.Sequential(nn.Flatten(), *judged, *self.levers.verdict(config.width)))
@@ -122,7 +127,11 @@ class GAN(Game):
         return loss + self.levers.sought(z, fake), {"G": loss}
 
 
-def perceptron(sizes: Sequence[int], end: Sequence[nn.Module] = ()) -> nn.Sequential:
-    """Dense layers from [n, first size] to [n, last size], LeakyReLU between them; `end` comes after the last."""
-    layers = [module for pair in pairwise(sizes) for module in (nn.Linear(*pair), nn.LeakyReLU(0.2))]
-    return nn.Sequential(*layers[:-1], *end)
+def perceptron(
+    sizes: Sequence[int], end: Sequence[nn.Module] = (), norm: Callable[[int], nn.Module] | None = None
+) -> nn.Sequential:
+    """Dense layers from [n, first size] to [n, last size], `norm` and LeakyReLU between them; `end` after the last."""
+    layers: list[nn.Module] = []
+    for before, hidden in pairwise(sizes[:-1]):
+        layers += [nn.Linear(before, hidden), *([norm(hidden)] if norm else []), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Linear(*sizes[-2:]), *end)

@@ -55,6 +55,7 @@ class House(Game):
 
     when = "First: for your own pictures, in minutes, on a small machine."
     stems_from = "dcgan"
+    restraint = "gamma"
     Config = Settings
     tiny = Settings(z=8, width=4, lazy=2)
 

@@ -5,6 +5,7 @@ The limits were set on the battery's part `set` and are judged on its part `judg
 
 from __future__ import annotations
 
+import functools
 import math
 import shlex
 from collections.abc import Callable
@@ -414,7 +415,8 @@ def _command(record: Record, *more: str, rate: float | None = None) -> str:
 
 def _stronger_penalty(record: Record, times: float) -> str:
     """The command with the discriminator's penalty changed, where the game has one; else with a lower rate."""
-    gamma: Any = record.info.get("config", {}).get("gamma")
-    if gamma is None:
+    setting = record.info.get("restraint")
+    if setting is None:
         return _command(record, rate=0.3)
-    return _command(record, f"--gamma {gamma * times or 2:g}")
+    weight: Any = functools.reduce(lambda config, name: config[name], setting.split("."), record.info["config"])
+    return _command(record, f"--{setting} {weight * times or 2:g}")
