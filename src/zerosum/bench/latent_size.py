@@ -30,7 +30,7 @@ FOLLOW = ("hair length", "smile")  # of the avatars' labels: from "hair style", 
 KNOWN = {"dsprites": 5, "avatars": len(ATTRIBUTES) - len(FOLLOW)}
 LATENTS = (0, 1, 2, 8, 64)
 IMAGES = 64_000  # of each run of the figure
-WIDTH = 32
+WIDTH = 16
 SIDE = 8  # pictures a row of the figure
 BATCH = 256
 
