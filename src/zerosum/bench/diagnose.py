@@ -35,6 +35,7 @@ from zerosum.training.record import Record
 SEEDS = (0,)  # those of the runs stand in diagnose.toml
 BATTERY = tomllib.loads((FOLDER / "diagnose.toml").read_text(encoding="utf-8"))
 SIZE, IMAGES = 32, 12_800  # 400 rounds
+KEPT = ("game", "config", "plan", "parameters", "moves", "makes", "restraint", "total")  # of run.json
 ACCUSING = ("fault", "warning")
 Case = tuple[str, str, str, str, int]  # part, name, game, data, seed
 
@@ -103,7 +104,7 @@ def play(case: Case, folder: Path, images: int = IMAGES) -> dict:
     except api.Refusal as refusal:
         print(f"  {refusal}")
     shown = Record.of(run)
-    keep = {key: shown.info.get(key) for key in ("game", "config", "plan", "parameters", "moves", "makes", "restraint", "total")}
+    keep = {key: shown.info.get(key) for key in KEPT}
     looks = [{key: _rounded(value) for key, value in look.items()} for look in shown.looks]
     print(f"{name:<22}{game_name:<8}{data:<16}{time.monotonic() - begin:5.0f} s", flush=True)
     return {"info": keep, "data": shown.data, "looks": looks}
