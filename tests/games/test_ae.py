@@ -16,7 +16,7 @@ GREY = DataShape(32, 32, 1)
 
 
 def test_the_loss_is_the_mean_square_error() -> None:
-    game = AE(Settings(z=1, linear=True), GREY)
+    game = AE(Settings(z=1, network="linear"), GREY)
     for parameter in game.parameters():
         nn.init.zeros_(parameter)
     nn.init.constant_(game.g[0].bias, 0.5)  # whatever comes, 0.5 is made of it
@@ -51,7 +51,9 @@ def test_its_networks_serve_other_games_at_any_size(height: int, width: int, cha
     assert x.abs().max() <= 1
 
 
-@pytest.mark.parametrize("settings", [Settings(z=3, width=4), Settings(z=3, linear=True)])
+@pytest.mark.parametrize(
+    "settings", [Settings(3, network, width=4) for network in ("convolutional", "dense", "linear")]
+)
 @pytest.mark.parametrize(("shape", "size"), [(GREY, (1, 32, 32)), (DataShape(1, 8, 1), (8,))])
 def test_its_generator_encodes_and_decodes_but_does_not_sample(settings: Settings, shape: DataShape, size) -> None:
     generator = AE(settings, shape).generator()

@@ -72,35 +72,23 @@ def table(path: str | Path, columns: Sequence[Column] | None = None) -> Rows:
     Columns of words, constant ones and those that lack more than half their values are passed over; a single missing
     value is taken as the column's mean. `.refused` says which. Of 100 rows or more, those whose content hash falls into
     a fixed tenth are held out, and count in neither mean nor deviation. With `columns`, as a generator's header has
-    them, these are looked for by name and standardised as that generator has learnt them, and nothing is held out.
+    them, these are looked for by name and standardised as that generator has learnt them.
     Raises Refusal for a file that cannot be read, has no heading, or lacks numeric columns, or those asked for.
     """
     path = Path(path)
-    read = _read(path)
-    numbers, words, refused = _numbers(read)
-    if columns is not None:
-        return _as_learnt(path, numbers, words, columns)
-    lacking = {name: int(np.isnan(values).sum()) for name, values in numbers.items()}
-    for name, values in list(numbers.items()):
-        if reason := _useless(values, lacking[name]):
-            refused.append((name, reason))
-            del numbers[name]
-    if not numbers or read.num_rows < 2:
-        raise Refusal(
-            f"{path}: {read.num_rows:,} rows, {len(numbers)} numeric columns that vary{_listed(refused)}. Wanted at "
-            "least 2 rows and 1 column."
-        )
-    refused += [
-        (name, f"{lacking[name]:,} of {read.num_rows:,} values are missing: taken as the column's mean")
-        for name in numbers
-        if lacking[name]
-    ]
-    raw = np.stack(list(numbers.values()), axis=1)
+    numbers, words, refused = _numbers(_read(path))
+    if columns is None:
+        raw, names = _as_found(path, numbers, refused)
+    else:
+        raw, refused = _as_learnt(path, numbers, columns), []
+    if len(raw) < 2:
+        raise Refusal(f"{path}: {len(raw)} rows. Wanted at least 2.")
     train, heldout = split(np.arange(len(raw)), content_hashes(raw))
-    shape = TableShape.of(tuple(_column(name, raw[train, i]) for i, name in enumerate(numbers)))
-    values = standardised(raw, shape.columns)
+    columns = columns or [_column(name, raw[train, i]) for i, name in enumerate(names)]
+    shape, values = TableShape.of(tuple(columns)), standardised(raw, columns)
     return Rows(
-        *(_name(path), shape, _fingerprint(raw, shape), values[train], train, values[heldout], heldout),
+        *(printable(path.resolve().stem), shape, _fingerprint(raw, shape)),
+        *(values[train], train, values[heldout], heldout),
         words=words,
         refused=refused,
     )
@@ -118,19 +106,34 @@ def in_units(values: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
     return values * scales + means
 
 
-def _as_learnt(
-    path: Path, numbers: dict[str, np.ndarray], words: dict[str, list[str]], columns: Sequence[Column]
-) -> Rows:
+def _as_learnt(path: Path, numbers: dict[str, np.ndarray], columns: Sequence[Column]) -> np.ndarray:
+    """float64 [N, columns], in the columns' own units."""
     missing = [column.name for column in columns if column.name not in numbers]
     if missing:
         raise Refusal(
             f"{path}: lacks {len(missing)} of the {len(columns)} numeric columns that this run has learnt, such as "
             f"'{printable(missing[0])}'. Name a table that has them all."
         )
-    raw = np.stack([numbers[column.name] for column in columns], axis=1)
-    shape, every = TableShape.of(tuple(columns)), np.arange(len(raw))
-    values = standardised(raw, columns)
-    return Rows(_name(path), shape, _fingerprint(raw, shape), values, every, values[:0], every[:0], words=words)
+    return np.stack([numbers[column.name] for column in columns], axis=1)
+
+
+def _as_found(
+    path: Path, numbers: dict[str, np.ndarray], refused: list[tuple[str, str]]
+) -> tuple[np.ndarray, list[str]]:
+    """float64 [N, columns] and the names of the columns that serve; adds to `refused` why others do not."""
+    num = len(next(iter(numbers.values()), ()))
+    lacking = {name: int(np.isnan(values).sum()) for name, values in numbers.items()}
+    useless = {name: reason for name, values in numbers.items() if (reason := _useless(values, lacking[name]))}
+    names = [name for name in numbers if name not in useless]
+    refused += useless.items()
+    if not names or num < 2:
+        raise Refusal(
+            f"{path}: {num:,} rows, {len(names)} numeric columns that vary{_listed(refused)}. Wanted at least 2 rows "
+            "and 1 column."
+        )
+    filled = "{:,} of {:,} values are missing: taken as the column's mean"
+    refused += [(name, filled.format(lacking[name], num)) for name in names if lacking[name]]
+    return np.stack([numbers[name] for name in names], axis=1), names
 
 
 def _read(path: Path) -> pa.Table:
@@ -207,10 +210,6 @@ def _column(name: str, values: np.ndarray) -> Column:
 def _fingerprint(raw: np.ndarray, shape: TableShape) -> str:
     names = [column.name for column in shape.columns]
     return digest([names, hashlib.sha256(np.ascontiguousarray(raw).tobytes()).hexdigest()])
-
-
-def _name(path: Path) -> str:
-    return printable(path.resolve().stem)
 
 
 def _listed(refused: Sequence[tuple[str, str]], most: int = 3) -> str:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +26,10 @@ class Settings:
 
     z: int = 32
     """Length of the code."""
+    network: Literal["convolutional", "dense", "linear"] = "convolutional"
+    """Dense is as in 2006, and what a table always has; linear finds what principal component analysis finds."""
     width: int = 32
-    """Channels at the finest resolution; each halving doubles them, up to 8 times. A table's layers have 8 times it."""
-    linear: bool = False
-    """One linear layer each way: finds what principal component analysis finds."""
+    """Channels at the finest resolution; each halving doubles them, up to 8 times. Dense layers have 16 and 8 times."""
     noise: float = 0.0
     """Sigma of the Gaussian noise on the input, of 255; 0 for none. (A table's standard deviation counts 127.5.)"""
     rate: float = 1e-3
@@ -45,8 +46,8 @@ class AE(Game):
 
     With noise on the input it is the denoising autoencoder of Vincent et al. (2008; 2010, JMLR 11), whose letters
     these are: an encoder f, a decoder g, and the corrupted input. Both move together by one optimizer from the first
-    step, without the layerwise pretraining of those years. With `linear` the least error is that of principal
-    component analysis (Baldi and Hornik 1989), which proves the machinery right. The survey is by Bank, Koenigstein
+    step, without the layerwise pretraining of those years. The least error of `linear` is that of principal component
+    analysis (Baldi and Hornik 1989), which proves the machinery right. The survey is by Bank, Koenigstein
     and Giryes, 2020.
     """
 
@@ -57,7 +58,7 @@ class AE(Game):
 
     def __init__(self, config: Settings, shape: DataShape):
         super().__init__(config, shape)
-        build = linear if config.linear else dense if shape.height == 1 else convolutional
+        build = {"convolutional": convolutional, "dense": dense, "linear": linear}[config.network]
         self.f, self.g = build(config, shape)
 
     def players(self) -> dict[str, Player]:
@@ -109,26 +110,31 @@ def falling(clock: Clock) -> float:
 
 def linear(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
     """f and g of one layer each, without an activation; the biases take the mean."""
-    size = shape.channels * shape.height * shape.width
-    back = [] if shape.height == 1 else [Reshape(shape.channels, shape.height, shape.width)]
-    return nn.Sequential(nn.Flatten(), nn.Linear(size, config.z)), nn.Sequential(nn.Linear(config.z, size), *back)
+    return flat(shape, [config.z])
 
 
 def dense(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
-    """f and g for a table: two hidden layers each."""
-    hidden = 8 * config.width
-
-    def between(first: int, last: int) -> nn.Sequential:
-        return nn.Sequential(
-            *(nn.Linear(first, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, last)),
-        )
-
-    return between(shape.width, config.z), between(config.z, shape.width)
+    """f and g with two hidden layers each; pictures end in a tanh."""
+    f, g = flat(shape, [16 * config.width, 8 * config.width, config.z])
+    return f, g if shape.height == 1 else g.append(nn.Tanh())
 
 
 def convolutional(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
-    """f and g for pictures."""
+    """f and g for pictures; a table's are dense."""
+    if shape.height == 1:
+        return dense(config, shape)
     return encoder(shape, config.width, config.z), decoder(config.z, config.width, shape)
+
+
+def flat(shape: DataShape, sizes: list[int]) -> tuple[nn.Sequential, nn.Sequential]:
+    """Linear layers from all numbers of an example through these sizes, and back again."""
+    sizes = [shape.channels * shape.height * shape.width, *sizes]
+
+    def chain(sizes: list[int]) -> nn.Sequential:
+        return nn.Sequential(*[layer for a, b in pairwise(sizes) for layer in (nn.GELU(), nn.Linear(a, b))][1:])
+
+    back = [] if shape.height == 1 else [Reshape(shape.channels, shape.height, shape.width)]
+    return nn.Sequential(nn.Flatten(), *chain(sizes)), nn.Sequential(*chain(sizes[::-1]), *back)
 
 
 def encoder(shape: DataShape, width: int, out: int) -> nn.Sequential:

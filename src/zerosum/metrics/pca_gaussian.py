@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zerosum.core.batch import DataShape, Images, Source
+from zerosum.core.batch import DataShape, Images, Source, Table
 from zerosum.core.errors import Refusal
 
 COMPONENTS = 256
@@ -40,17 +40,24 @@ class PcaGaussian:
         flat = self.mean + (torch.from_numpy(noise) * self.deviations) @ self.axes.T
         return flat.view(n, self.shape.channels, self.shape.height, self.shape.width)
 
+    def nearest(self, x: Tensor, components: int | None = None) -> Tensor:
+        """The points of the plane that lie nearest to examples x, float [n, ...]: what so many numbers keep of them."""
+        axes, centred = self.axes[:, :components], x.flatten(1) - self.mean
+        return (self.mean + centred @ axes @ axes.T).view_as(x)
+
 
 def fit(source: Source, components: int = COMPONENTS, pictures: int = PICTURES, seed: int = 0) -> PcaGaussian:
-    """Fits mean and leading covariance to `pictures` random pictures of the source (all, if it has fewer).
+    """Fits mean and leading covariance to `pictures` random pictures, or rows, of the source (all, if it has fewer).
 
     At more than 64 x 64 x 3 values a picture, fewer are read, so that the time stays the same, but never fewer than
     1,024: those settle 256 components. By randomised subspace iteration (Halko et al. 2011, arXiv 0909.4061, algorithm
     4.4) over batches of the source: memory holds two matrices [D, components + 32] and one batch, however many pictures
-    there are. Raises Refusal for a source of anything but pictures, or of fewer than two.
+    there are. Raises Refusal for a source of anything else, or of fewer than two.
     """
-    if not issubclass(source.holds, Images) or len(source) < 2:
-        raise Refusal(f"{source.name} holds {len(source)} {source.holds.called}: PCA wants at least 2 pictures.")
+    if not issubclass(source.holds, Images | Table) or len(source) < 2:
+        raise Refusal(
+            f"{source.name} holds {len(source)} {source.holds.called}: PCA wants pictures or rows, at least 2."
+        )
     rng = np.random.default_rng(seed)
     size = source.shape.channels * source.shape.height * source.shape.width
     num = min(len(source), pictures, max(1024, VALUES // size))

@@ -117,6 +117,14 @@ def to_png(figure: Figure, transparent: bool = False) -> bytes:
     return buffer.getvalue()
 
 
+def blank(width: float, height: float, theme: Theme = LIGHT) -> Figure:
+    """A figure of its own, outside pyplot, so many inches wide and high."""
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.1, hspace=0.04, wspace=0.02)
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor=theme.ground)
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def smoothed(y: np.ndarray, width: float) -> np.ndarray:
     """Gaussian running mean of y, float [n], with standard deviation `width` in samples; the ends keep to the data.
 
@@ -159,12 +167,8 @@ def _is_score(value: Any) -> bool:
 
 
 def _figure(columns: int, height: float, theme: Theme) -> Figure:
-    """A figure of its own, outside pyplot; inches, one CSS pixel to a hundredth of an inch in the report."""
-    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.1, hspace=0.04, wspace=0.02)
-    width = 10.2 if columns > 1 else 4.2
-    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor=theme.ground)
-    FigureCanvasAgg(figure)
-    return figure
+    """Inches, one CSS pixel to a hundredth of an inch in the report."""
+    return blank(10.2 if columns > 1 else 4.2, height, theme)
 
 
 def _panels(num_small: int, columns: int, theme: Theme) -> tuple[Figure, Axes, list[Axes]]:

@@ -6,14 +6,16 @@ import contextlib
 import math
 import time
 from dataclasses import asdict, replace
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from zerosum.core import checkpoint
-from zerosum.core.batch import Images, Source, called
+from zerosum.core.batch import Source, called, pictures
 from zerosum.core.errors import Interrupted, Refusal
 from zerosum.core.game import Game
-from zerosum.core.generator import Samples
+from zerosum.core.generator import Encodes, Samples
 from zerosum.core.machine import choose, describe, versions
 from zerosum.core.pictures import grid, save_png, to_uint8
 from zerosum.core.plan import Plan
@@ -88,9 +90,10 @@ class Training:
         )
         if self.team.leads:
             self._write_info(game, recipe, total, about or {})
-        makes = self.team.leads and issubclass(source.holds, Images) and isinstance(live, Samples)
-        self.panel = judges(source, plan, screen) if makes else None
-        self.vitals = Vitals(source, plan.seed) if makes and len(source) > 1 else None
+        self.reals = pictures(source) if self.team.leads else None
+        shown = self.reals if isinstance(live, Samples) else None
+        self.panel = judges(shown, plan, screen) if shown is not None else None
+        self.vitals = Vitals(shown, plan.seed) if shown is not None and len(shown) > 1 else None
         self.match.effort.is_watched = self.vitals is not None
         self._began = self._saved = time.monotonic()
         self._before = 0.0  # seconds of play before this start, less those of scoring since
@@ -220,17 +223,25 @@ class Training:
                 self.screen.say(f"{finding['kind'].replace('_', ' ')}: {finding['says']} {finding['remedy']}")
 
     def _draw_reals(self) -> None:
-        count = min(FACES, len(self.source))
-        batch = self.source.batch(self.match.order.draw(0, count))
-        if isinstance(batch, Images):
-            save_png(grid(to_uint8(batch.x)), self.run.path / "reals.png")
+        if self.reals is not None:
+            save_png(grid(to_uint8(self._first(self.reals))), self.run.path / "reals.png")
+
+    def _first(self, reals: Source) -> Tensor:
+        """The first pictures that are drawn, [at most FACES, C, H, W]."""
+        batch: Any = reals.batch(self.match.order.draw(0, min(FACES, len(self.source))) % len(reals))
+        return batch.x
 
     def _draw_fakes(self) -> None:
+        """What the averaged generator makes of fixed noise; or, of the first reals, from their codes."""
         generator = self.average.copy
+        images = self.match.clock.images
+        path, text = self.run.path / f"fakes-{images:09d}.png", {"images": str(images)}
         if isinstance(generator, Samples):
-            images = self.match.clock.images
-            path = self.run.path / f"fakes-{images:09d}.png"
-            save_png(generator.grid(FACES, seed=self.plan.seed), path, {"images": str(images)})
+            save_png(generator.grid(FACES, seed=self.plan.seed), path, text)
+        elif isinstance(generator, Encodes) and self.reals is not None:
+            with torch.inference_mode():
+                again = generator(generator.encode(self._first(self.reals).to(self.machine.device)))
+            save_png(grid(to_uint8(again)), path, text)
 
     def _snapshot(self) -> None:
         """Saves the averaged generator with its judge, scores it, and keeps the best and the last few."""
@@ -319,6 +330,7 @@ class Training:
                 "arithmetic": self.machine.arithmetic,
                 "moves": sorted({name for turn in game.turns() for name in turn.names()}),
                 "makes": _makers(game),
+                "restraint": game.restraint,
                 "versions": versions(),
                 "machine": describe(),
                 "finished": False,
