@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.conftest import Blobs
+from tests.conftest import Blobs, Rows
 from zerosum.core.batch import Attribute, DataShape, Images
-from zerosum.core.generator import Header, LatentGenerator
-from zerosum.training.vitals import Vitals
+from zerosum.core.generator import Generator, Header, LatentGenerator
+from zerosum.training.vitals import Vitals, watched
 
 SHAPE = DataShape(32, 32, 3)
 
@@ -139,3 +139,22 @@ def test_motion_tells_back_and_forth_from_onward(source: Blobs, unseen: Tensor) 
     ]
     assert back[-1]["onward"] == pytest.approx(-1, abs=1e-3)
     assert back[-1]["moved"] > 0.3
+
+
+def test_a_table_is_looked_at_by_its_rows() -> None:
+    rows = Rows(400)
+    vitals, made = Vitals(rows, 0), torch.from_numpy(rows.rows[:128])
+    assert vitals.data()["duplicates"] == 0
+    assert "low" not in vitals.data()
+    alive, dead = (
+        vitals.measure(LatentGenerator(Header("shows", {}, rows.shape), Shows(x), 4).eval()) for x in (made, made[:1])
+    )
+    assert alive["spread"] == pytest.approx(1, abs=0.1)
+    assert dead["spread"] == 0
+    assert dead["twins"] == 1
+
+
+def test_what_draws_from_no_noise_is_not_watched(source: Blobs) -> None:
+    header = Header("shows", {}, SHAPE)
+    assert watched(Generator(header), source, 0) is None
+    assert watched(LatentGenerator(header, Shows(torch.zeros(1)), 4), Rows(), 0).num == 128

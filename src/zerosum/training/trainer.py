@@ -30,7 +30,7 @@ from zerosum.training.recipe import complete, differences, recipe_of
 from zerosum.training.screen import Screen, Silent
 from zerosum.training.signals import Stop, heeded
 from zerosum.training.trial import trial
-from zerosum.training.vitals import Vitals
+from zerosum.training.vitals import Vitals, watched
 
 FACES = 36  # pictures in a grid of fixed noise
 CHECKPOINT_SECONDS = 180.0  # beside the checkpoints at each save
@@ -93,7 +93,7 @@ class Training:
         self.reals = pictures(source) if self.team.leads else None
         shown = self.reals if isinstance(live, Samples) else None
         self.panel = judges(shown, plan, screen) if shown is not None else None
-        self.vitals = Vitals(shown, plan.seed) if shown is not None and len(shown) > 1 else None
+        self.vitals = watched(live, source, plan.seed) if self.team.leads else None
         self.match.effort.is_watched = self.vitals is not None
         self._began = self._saved = time.monotonic()
         self._before = 0.0  # seconds of play before this start, less those of scoring since

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zerosum.core.batch import Batch, Images, Source, Table
+from zerosum.core.batch import Batch, Images, Source, Table, pictures
 from zerosum.core.generator import Generator, Judges, Samples
 from zerosum.metrics.coverage import Thumbnails, ceiling, coverage
 from zerosum.metrics.dimension import dimension
@@ -21,6 +21,12 @@ KNOWN = 2048  # training pictures among which near relatives are looked for
 BATCH = 64
 
 Numbers = dict[str, float | list[float]]
+
+
+def watched(generator: Generator, source: Source, seed: int) -> Vitals | None:
+    """The vitals of a run on this source, by its pictures or a table's rows; None where nothing is made of noise."""
+    shown = source if issubclass(source.holds, Table) else pictures(source)
+    return Vitals(shown, seed) if shown is not None and len(shown) > 1 and isinstance(generator, Samples) else None
 
 
 class Vitals:
