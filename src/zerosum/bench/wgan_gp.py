@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from zerosum.bench._curves import Curves, draw
 from zerosum.bench._frame import Budget, Measure, cached_run, measure
+from zerosum.bench._moves import moved, scalar
 from zerosum.core.batch import DataShape, Table
-from zerosum.core.game import Clock, Moves
+from zerosum.core.game import Clock
 from zerosum.core.generator import load
 from zerosum.core.pictures import save_png
 from zerosum.core.plan import Plan
@@ -53,7 +54,7 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
         _draw(norms[0], runs[0])
     followed = [_rank_correlations(run) for run in runs]
     gaps = [max(abs(found[HELD, d][-1] - 1) for d in DISTANCES) for found in norms]
-    ratios = [found[HELD, DISTANCES[-1]][-1] / found[CLASSIC, DISTANCES[-1]][-1] for found in norms]
+    ratios = [found[HELD, DISTANCES[-1]][-1] / max(found[CLASSIC, DISTANCES[-1]][-1], 1e-12) for found in norms]
     return [
         measure("wgan_gp", "slope", gaps),
         measure("wgan_gp", "ratio", ratios),
@@ -81,28 +82,14 @@ def _trained_norms(kind: str, distance: float, seed: int, looks: Sequence[int]) 
     """Moves D alone, on points about the origin and on fakes so far away that stay; how strong the gradient is that
     G's loss sends to the fakes, after each of so many steps."""
     torch.manual_seed(seed)
-    game = KINDS[kind]()
+    game, found = KINDS[kind](), []
     game.G = G = Cloud(distance)  # type: ignore[assignment]
-    player, found = game.players()["D"], []
-    optimizer = player.optimizer(player.parameters())
-    for step in range(1, looks[-1] + 1):
-        optimizer.zero_grad()
-        _scalar(game.D_loss(Table(SPREAD * torch.randn(64, 2)), Clock())).backward()
-        optimizer.step()
-        if player.after_step is not None:
-            with torch.no_grad():
-                player.after_step()
+    points = (Table(SPREAD * torch.randn(64, 2)) for _ in range(looks[-1]))
+    for step in moved(game, "D", game.D_loss, points):
         if step in looks:
-            loss = _scalar(game.G_loss(Table(torch.zeros(256, 2)), Clock()))
+            loss = scalar(game.G_loss(Table(torch.zeros(256, 2)), Clock()))
             found.append(torch.autograd.grad(loss, G.at)[0].norm().item())
     return found
-
-
-def _scalar(moves: Moves | None) -> Tensor:
-    assert moves is not None
-    loss, _ = moves
-    assert isinstance(loss, Tensor)
-    return loss
 
 
 def _trained(budget: Budget, seed: int) -> Run:

@@ -28,9 +28,9 @@ class Settings:
 
     z: int = 64
     """Length of the latent vector, standard normal."""
-    width: int = 512
+    width: int = 256
     """Units in each of the two hidden layers of G and of D."""
-    rate: float = 2e-4
+    rate: float = 1e-3
     """Adam's learning rate for both players."""
     beta1: float = 0.5
     """Adam's first moment for both players."""
@@ -134,4 +134,4 @@ def perceptron(
     layers: list[nn.Module] = []
     for before, hidden in pairwise(sizes[:-1]):
         layers += [nn.Linear(before, hidden), *([norm(hidden)] if norm else []), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Linear(*sizes[-2:]), *end)
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]), *end)
