@@ -233,12 +233,14 @@ class Training:
 
     def _draw_fakes(self) -> None:
         """What the averaged generator makes of fixed noise; or, of the first reals, from their codes."""
-        generator = self.average.copy
+        if self.reals is None:
+            return
+        generator: Any = self.average.copy
         images = self.match.clock.images
         path, text = self.run.path / f"fakes-{images:09d}.png", {"images": str(images)}
         if isinstance(generator, Samples):
             save_png(generator.grid(FACES, seed=self.plan.seed), path, text)
-        elif isinstance(generator, Encodes) and self.reals is not None:
+        elif isinstance(generator, Encodes):
             with torch.inference_mode():
                 again = generator(generator.encode(self._first(self.reals).to(self.machine.device)))
             save_png(grid(to_uint8(again)), path, text)
