@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,13 @@ from typing import Any
 import torch
 
 from zerosum.core import catalog
-from zerosum.core.batch import DataShape, Source, called
+from zerosum.core.batch import Attribute, DataShape, Source, called
 from zerosum.core.errors import Refusal
 from zerosum.core.game import Game
 from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
-from zerosum.data.catalog import lies_in, open_data, refuse_other, refuse_unknown
+from zerosum.data.catalog import lies_in, open_source, parted, place_of, refuse_number, refuse_unknown
 from zerosum.report.page import write_report
 from zerosum.training import trainer
 from zerosum.training.distributed import Team, joined
@@ -40,9 +41,10 @@ def train(
     """Trains the game of this name on `source` for so many minutes or images, and writes the report.
 
     `source`: a folder or zip of pictures, a set's name (both taken at 64 x 64; `zs.folder` and its like take other
-    sizes), or what these return. `settings` are the game's own (`zerosum train GAME --help` lists them); `plan` holds
-    all else. Without `run`, the run of the same recipe under `runs` goes on, or a new numbered one begins. A finished
-    run is left as it is, and the screen says so. `about` is kept in run.json (the command line notes itself there).
+    sizes), a table's file, or what these return. `settings` are the game's own (`zerosum train GAME --help` lists
+    them); `plan` holds all else. Without `run`, the run of the same recipe under `runs` goes on, or a new numbered one
+    begins. A finished run is left as it is, and the screen says so. `about` is kept in run.json (the command line notes
+    itself there).
     Returns the run: `run.best` is its best snapshot, `run.path / "report.html"` its report.
     Raises Refusal where it cannot train (see `check` and `trainer.train`), and Interrupted if it was stopped with all
     saved.
@@ -53,10 +55,10 @@ def train(
     with joined() as team:
         screen = screen or (Bar() if team.leads else Silent())
         if isinstance(source, str | Path):
-            check(game, source, settings, plan, run, runs, team=team)
+            check(game, [str(source)], settings, plan, run, runs, team=team)
             about = {"opened": {"data": absolute(source), "resolution": 64}, **about}
             with team.lead_first():
-                source = open_data(str(source), progress=team.leads)
+                source = open_source(str(source), progress=team.leads)
         played = build(game, source, settings, plan.seed)
         folder = team.agree(_folder(played, source, plan, run, Path(runs), team) if team.leads else Run(""))
         is_finished = team.agree((folder.path / "run.json").is_file() and folder.is_finished)
@@ -92,7 +94,7 @@ def build(game: str, source: Source, settings: dict[str, Any], seed: int) -> Gam
 
 def check(
     game: str,
-    data: str | Path,
+    sets: Sequence[str],
     settings: dict[str, Any],
     plan: Plan,
     run: str | Path | None,
@@ -101,26 +103,32 @@ def check(
     team: Team | None = None,
 ) -> None:
     """Raises Refusal for all that can be told before a picture is read: an unknown game or setting, data that is none
-    or is itself a run, a device that is not here, a batch that cannot be parted, a place that is taken.
+    or is itself a run, two sets where one is wanted, a device that is not here, a batch that cannot be parted, a place
+    that is taken.
 
-    `shape`: of the pictures to come, as far as it is known.
+    `sets`: what is named to train on, one set or two. `shape`: of the pictures to come, as far as it is known.
     """
-    refuse_unknown(str(data))
+    for name in sets:
+        refuse_unknown(name)
     game_type = catalog.game(game)
-    refuse_other(str(data), game_type.plays_on, f"{game} plays on")
+    refuse_number(sets, game_type.plays_on, f"{game} plays on")
     config = catalog.config(game_type, settings)
     choose(plan)
     with contextlib.suppress(RuntimeError), torch.device("meta"):  # where a network cannot do without memory
-        complete(game_type(config, shape or DataShape(64, 64)), plan, team)
-    _refuse_a_run(Path(data))
-    _refuse_a_place_within(Path(data), *(("runs", Path(runs)) if run is None else ("run", Path(run))))
+        some = (Attribute("class", ("a", "b")),)  # for games that learn labels: which there are is not known yet
+        shape = replace(shape or DataShape(64, 64), attributes=some)
+        complete(game_type(config, shape), plan, team)
+    for data in map(place_of, sets):
+        _refuse_a_run(data)
+        _refuse_a_place_within(data, *(("runs", Path(runs)) if run is None else ("run", Path(run))))
     if run is not None:
         _refuse_foreign_files(Path(run))
 
 
 def absolute(data: str | Path) -> str:
-    """The whole path of a folder or zip; the name of a set as it is."""
-    return str(Path(data).absolute()) if Path(data).exists() else str(data)
+    """The whole path of a folder or zip, its selection behind it; the name of a set as it is."""
+    base, _ = parted(str(data))
+    return f"{Path(base).absolute()}{str(data)[len(base) :]}" if Path(base).exists() else str(data)
 
 
 def _refuse_a_run(data: Path) -> None:

@@ -183,7 +183,7 @@ def test_a_run_json_of_nobody_knows_whom_stops_nothing(photos: Path, tmp_path: P
     (tmp_path / "photos" / "notes").mkdir(parents=True)
     for text in ("{", "[]"):
         (tmp_path / "photos" / "notes" / "run.json").write_text(text)
-        api.check("dcgan", tmp_path / "photos", SETTINGS, PLAN, None, tmp_path / "runs")
+        api.check("dcgan", [str(tmp_path / "photos")], SETTINGS, PLAN, None, tmp_path / "runs")
 
 
 @pytest.fixture
@@ -280,3 +280,55 @@ def test_the_header_names_recipe_and_data(trained: Path, photos: Path) -> None:
 def test_the_command_of_several_processes_names_torchrun() -> None:
     assert train._started_by(Team()) == []
     assert train._started_by(Team(1, 2)) == ["torchrun", "--nproc-per-node", "2", "-m", "--"]
+
+
+def test_two_sets_are_trained_on_judged_together_and_evaluated(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["train", "cogan", f"{photos}:class=left", f"{photos}:class=right", *SMALL, "--score", "50"]
+    assert cli.main([*argv, "--runs", str(tmp_path)]) == 0
+    said = capsys.readouterr().err
+    assert f"{photos.name}-left: 30 pictures to train on" in said
+    assert f"{photos.name}-right: 30 pictures to train on" in said
+    (path,) = tmp_path.iterdir()
+    run = zs.Run.open(path)
+    assert (
+        run.info["opened"] | {"data": f"{photos}:class=left", "second": f"{photos}:class=right"} == run.info["opened"]
+    )
+    assert run.metrics()[-1]["reference"]["n"] == 50
+    assert run.path / "reals.png" in run.path.iterdir()
+    before = (path / "log.jsonl").read_bytes()
+    assert cli.main([*argv, "--runs", str(tmp_path)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == [run.path.name], "the same command finds its run"
+    assert (path / "log.jsonl").read_bytes() == before
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(path), "--n", "60", "--judges", "random", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reference"]["n"] == 60
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["cogan", "DATA"], "cogan plays on two sets of pictures; one is named"),
+        (["dcgan", "DATA", "avatars"], "dcgan plays on pictures; two sets are named"),
+        (["DATA", "avatars"], "house plays on pictures; two sets are named"),
+        (["cogan", "DATA", "openmoji"], "openmoji holds pairs of pictures"),
+        (["cogan", "DATA:class=left", "DATA:class=rihgt"], "'class' has no class 'rihgt'; did you mean 'right'?"),
+        (["cogan", "avatars", "DATA", "--channels", "1"], "avatars comes as it is"),
+    ],
+)
+def test_a_wrong_number_or_kind_of_sets_is_refused(
+    argv: list[str], said: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = [word.replace("DATA", str(photos)) for word in argv]
+    assert cli.main(["train", *argv, "--images", "64", "--runs", str(tmp_path / "runs")]) == 1
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_misspelt_second_set_is_refused_before_torch_is_there() -> None:
+    words = ["train", "cogan", "avatars", "avatar"]
+    code = f"import sys; from zerosum.cli import main; main({words}); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "did you mean 'avatars'" in done.stderr
+    assert done.returncode == 0

@@ -235,28 +235,35 @@ def _num(options: Options, source: Source) -> int:
 
 
 def _data(options: Options, maker: Generator | Path) -> Source:
-    """What --against names, or what the run was trained on; at the generator's size where there is one."""
+    """What --against names, or what the run was trained on; at the generator's size where there is one.
+
+    Two sets are judged by together.
+    """
     from zerosum.core.batch import Images
-    from zerosum.data.catalog import open_data, refuse_other, refuse_unknown
+    from zerosum.data.catalog import open_data, place_of, refuse_other, refuse_unknown
+    from zerosum.data.unpaired import unpaired
 
     shape = None if isinstance(maker, Path) else maker.header.shape
     opened = _opened(options, maker)
-    name = opened["data"]
-    refuse_unknown(name)
-    refuse_other(name, Images, "the judges look at")
-    _refuse_the_same(name, _folders(options))
+    names = [opened[key] for key in ("data", "second") if key in opened]
+    for name in names:
+        refuse_unknown(name)
+        refuse_other(name, Images, "the judges look at")
+        _refuse_the_same(name, _folders(options))
     if options.pairs is not None:
-        for folder in (name, *_folders(options)):
+        for folder in (*names, *_folders(options)):
             refuse_within(folder, "--pairs", options.pairs)
     own = (shape.height, shape.width) if shape is not None else (64,)
     look = {key: opened[key] for key in ("channels", "ground", "frames") if key in opened}
-    if shape is not None and Path(name).exists():
+    if shape is not None and any(place_of(name).exists() for name in names):
         look["channels"] = shape.channels
-    return open_data(name, resolution(options.resolution or own), progress=not options.json, **look)
+    size, shown = resolution(options.resolution or own), not options.json
+    sets = [open_data(name, size, progress=shown, **look) for name in names]
+    return unpaired(*sets).pictures() if len(sets) == 2 else sets[0]
 
 
 def _opened(options: Options, maker: Generator | Path) -> dict[str, Any]:
-    """{"data"} as --against names it, or what run.json says of how the run's data was opened."""
+    """{"data"} as --against names it, or what run.json says of how the run's data was opened, a "second" set too."""
     from zerosum.core.run import Run
 
     if options.against is not None:
@@ -279,10 +286,10 @@ def _folders(options: Options) -> list[Path]:
 
 def _refuse_the_same(real: str, made: list[Path]) -> None:
     """Raises Refusal where the real pictures themselves, or some of them, would be judged: they always look perfect."""
-    from zerosum.data.catalog import lies_in
+    from zerosum.data.catalog import lies_in, place_of
 
     for path in made:
-        if path.suffix != ".safetensors" and (lies_in(path, real) or path.resolve() == Path(real).resolve()):
+        if path.suffix != ".safetensors" and (lies_in(path, real) or path.resolve() == place_of(real).resolve()):
             raise Refusal(
                 f"{path} against {real}: the same pictures on both sides, which says nothing. Name a folder of made "
                 "ones, or other real pictures after --against."

@@ -1,7 +1,9 @@
-"""Train a game on a folder of pictures, a zip, or a named set of data."""
+"""Train a game on a folder of pictures, a zip, a table, or a named set of data."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import shlex
 import sys
 from collections import Counter
@@ -15,11 +17,12 @@ from zerosum.cli._common import named, parse, resolution, show
 from zerosum.core import catalog
 from zerosum.core.errors import Refusal, nearest
 from zerosum.core.plan import Plan
-from zerosum.data.catalog import refuse_a_look, refuse_unknown
+from zerosum.data.catalog import is_known, is_table, place_of, refuse_a_look, refuse_unknown
 
 if TYPE_CHECKING:
     from zerosum.core.run import Run
     from zerosum.data.pictures import Pictures
+    from zerosum.data.table import Rows
     from zerosum.training.distributed import Team
 
 FEW = 1000  # pictures, below which it is said that they are few
@@ -30,7 +33,10 @@ class Options:
     """What every game is trained with."""
 
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
-    """A folder or zip of pictures, or the name of a set (`zerosum data list`)."""
+    """A folder or zip of pictures, a table (.csv, .tsv, .parquet), or the name of a set (`zerosum data list`).
+    Of labelled pictures those of a class alone: DATA:LABEL=CLASS, such as avatars:glasses=none,hat=none."""
+    second: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[DATA]", help_behavior_hint="")] = None
+    """A second set of pictures, for games that play on two sets without pairs."""
     plan: Plan = field(default_factory=Plan)
     """How long, how much at once, how often it reports."""
     resolution: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N [N]")] = (64,)
@@ -54,25 +60,30 @@ class Options:
     json: bool = False
     """Print the result as JSON; no bar."""
 
+    @property
+    def sets(self) -> list[str]:
+        """What is named to train on: one set or two."""
+        return [self.data, *([self.second] if self.second is not None else [])]
+
 
 def main(argv: list[str]) -> None:
     """`zerosum train [GAME] DATA ...`; the first word is a game if the catalogue knows it."""
     _refuse_a_mistyped_game(argv)
     named = bool(argv) and argv[0] in catalog.names()
     name, rest = (argv[0], argv[1:]) if named else (catalog.DEFAULT, argv)
+    for data in itertools.takewhile(lambda word: not word.startswith("-"), rest[:2]):
+        refuse_unknown(data)  # before torch is imported, which takes seconds
     verb, description = f"train {name}" if named else "train", _about(name, named)
     if not named and not {"-h", "--help"}.isdisjoint(argv):
         parse(Options, argv, "train [GAME]", description)
-    if rest and not rest[0].startswith("-"):
-        refuse_unknown(rest[0])  # before torch is imported, which takes seconds
     options: Any = parse(_with_settings(name), rest, verb, description)
     _train(name, options, ["zerosum", "train", *argv])
 
 
 def _refuse_a_mistyped_game(argv: list[str]) -> None:
-    """Two plain words, the first no game: the parser would only say that there is one too many."""
+    """Two plain words, the first neither a game nor data: that it is no data would only be half of the truth."""
     plain = len(argv) > 1 and not any(word.startswith("-") for word in argv[:2])
-    if plain and argv[0] not in catalog.names():
+    if plain and argv[0] not in catalog.names() and not is_known(argv[0]):
         raise Refusal(f"no game '{argv[0]}'{nearest(argv[0], catalog.names())} `zerosum games` lists them.")
 
 
@@ -95,29 +106,35 @@ def _with_settings(name: str) -> type:
 def _train(name: str, options: Any, command: list[str]) -> None:
     from zerosum import api
     from zerosum.core.batch import DataShape
-    from zerosum.data.catalog import open_data
+    from zerosum.data.catalog import open_source
+    from zerosum.data.unpaired import unpaired
     from zerosum.training.distributed import joined
     from zerosum.training.screen import Bar, Silent
 
     sides = resolution(options.resolution)
     given = {"channels": options.channels, "ground": options.ground, "frames": options.frames}
     given = {key: value for key, value in given.items() if value is not None}
-    refuse_a_look(options.data, bool(given))
+    for data in options.sets:
+        refuse_a_look(data, bool(given))
     look = {"channels": 3, "ground": "white", "frames": "first", **given}
     settings, shape = asdict(options.settings), DataShape(*sides, look["channels"])
     with joined() as team:
-        api.check(name, options.data, settings, options.plan, options.run, options.runs, shape, team)
+        api.check(name, options.sets, settings, options.plan, options.run, options.runs, shape, team)
         with team.lead_first():
             shown = team.leads and not options.json
             if shown:
-                _say_what_is_read(options.data)
-            source = open_data(options.data, sides, progress=shown, **look)
-        if team.leads:
-            _say_what_was_refused(source)
-            _say_what_there_is(source)
+                for data in options.sets:
+                    _say_what_is_read(data)
+            sets: list[Any] = [open_source(data, sides, progress=shown, **look) for data in options.sets]
+        if team.leads and is_table(options.data):
+            _say_of_the_table(*sets)
+        elif team.leads:
+            for source in sets:
+                _say_what_was_refused(source)
+                _say_what_there_is(source)
         run = api.train(
             name,
-            source,
+            unpaired(*sets) if len(sets) == 2 else sets[0],
             settings=settings,
             plan=options.plan,
             run=options.run,
@@ -125,11 +142,18 @@ def _train(name: str, options: Any, command: list[str]) -> None:
             screen=Bar() if shown else Silent(),
             about={
                 "command": shlex.join([*_started_by(team), *command]),
-                "opened": {"data": api.absolute(options.data), "resolution": sides, **look},
+                "opened": {**_places(options.sets), "resolution": sides, **look},
             },
         )
         if team.leads:
             _say_what_came_of_it(run, options.json)
+
+
+def _places(sets: list[str]) -> dict[str, str]:
+    """Where the data is to be found again, for run.json: {"data"}, with a second set {"data", "second"}."""
+    from zerosum.api import absolute
+
+    return dict(zip(("data", "second"), map(absolute, sets), strict=False))
 
 
 def _started_by(team: Team) -> list[str]:
@@ -145,7 +169,7 @@ def _say_what_came_of_it(run: Run, as_json: bool) -> None:
     scores = run.metrics()[-1] if run.metrics() else None
     record = {"run": str(run.path), "best": str(run.best), "report": str(report), "scores": scores}
     verdict = scores["verdict"]["text"] if scores else f"Not scored; `zerosum evaluate {run.path}` tries it."
-    lines = [f"Report:     {report}", f"Draw more:  zerosum sample {path} -n 64 -o grid.png"]
+    lines = [f"Report:     {report}", _next_step(run, path)]
     if early := run.info.get("stopped"):
         done = f"Stopped by --stop after {early:,} images, in {_duration(seconds)}: nothing more was expected."
     else:
@@ -157,6 +181,17 @@ def _say_what_came_of_it(run: Run, as_json: bool) -> None:
     show(record, as_json, "\n".join(lines))
 
 
+def _next_step(run: Run, path: str) -> str:
+    """What to do with the generator: draw where it draws, else encode."""
+    from zerosum.core.generator import Encodes, Samples, load
+
+    with contextlib.suppress(Refusal):  # a damaged snapshot is for who loads it to tell
+        generator = load(run.best)
+        if isinstance(generator, Encodes) and not isinstance(generator, Samples):
+            return f"Encode:     zerosum reduce {path} DATA -o codes.parquet"
+    return f"Draw more:  zerosum sample {path} -n 64 -o grid.png"
+
+
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.1f} minutes"
 
@@ -164,8 +199,17 @@ def _duration(seconds: float) -> str:
 def _say_what_is_read(data: str) -> None:
     """Where no bar can be seen, the first minute would pass in silence."""
     if not sys.stderr.isatty():
-        first = "" if Path(data).exists() else "; the first time it is drawn or fetched, which may take a minute"
+        first = "" if place_of(data).exists() else "; the first time it is drawn or fetched, which may take a minute"
         print(f"reading {data}{first} ...", file=sys.stderr)
+
+
+def _say_of_the_table(source: Rows) -> None:
+    """On stderr: which columns were passed over or filled in, and how many rows and columns there are."""
+    for name, reason in source.refused:
+        print(f"column {name}: {reason}", file=sys.stderr)
+    heldout = source.heldout()
+    apart = f", {len(heldout):,} held out to judge by" if heldout is not None else ""
+    print(f"{source.name}: {len(source):,} rows to train on{apart}; {source.shape}", file=sys.stderr)
 
 
 def _say_what_there_is(source: Pictures) -> None:
@@ -179,6 +223,23 @@ def _say_what_there_is(source: Pictures) -> None:
             "`zerosum data inspect` says what would help.",
             file=sys.stderr,
         )
+    if source.shape.attributes:
+        _say_what_is_rare(source)
+
+
+def _say_what_is_rare(source: Pictures, most: int = 3) -> None:
+    """On stderr: the classes that have less than a tenth of an even share of the pictures."""
+    import numpy as np
+
+    codes, num, rare = source.labels(np.arange(len(source))), len(source), []
+    for column, label in zip([] if codes is None else codes.T, source.shape.attributes, strict=True):
+        counts = np.bincount(column, minlength=len(label.classes))
+        least = num / (10 * len(label.classes))
+        rare += [(int(n), f"{label.name}={name}") for name, n in zip(label.classes, counts, strict=True) if n < least]
+    if rare:
+        shown = ", ".join(f"{name} ({count:,} of {num:,})" for count, name in sorted(rare)[:most])
+        more = f" and {len(rare) - most} more" if len(rare) > most else ""
+        print(f"rare: {shown}{more}: expect little of {'it' if len(rare) == 1 else 'them'}", file=sys.stderr)
 
 
 def _labels(source: Pictures, most: int = 4) -> str:
