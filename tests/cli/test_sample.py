@@ -16,6 +16,7 @@ from tests.report.made_up import made_up_generator, made_up_run
 from zerosum import cli
 from zerosum.core import generator
 from zerosum.core.batch import DataShape
+from zerosum.core.errors import Refusal
 from zerosum.core.generator import ConditionalGenerator
 from zerosum.core.pictures import grid
 from zerosum.games.cgan import CGAN
@@ -154,3 +155,21 @@ def test_a_run_without_labels_cannot_be_told_any(run: Path, capsys: pytest.Captu
     assert cli.main(["sample", str(run), "--label", "glasses=yes"]) == 1
     assert "paint was trained without labels and cannot be told any." in capsys.readouterr().err
     assert not list(run.glob("samples*"))
+
+
+def test_of_a_table_it_draws_rows_in_its_own_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, folder = tmp_path / "sizes.csv", tmp_path / "run"
+    numbers = np.random.default_rng(0).normal(size=(40, 2)) * (3, 0.1) + (170, 5)
+    file.write_text("height,weight\n" + "\n".join(f"{a:.3f},{b:.3f}" for a, b in numbers), encoding="utf-8")
+    run = ["train", "gan", str(file), "--images", "64", "--width", "8", "--run", str(folder), "--score", "0", "--json"]
+    assert cli.main(run) in (0, None)
+    capsys.readouterr()
+    assert cli.main(["sample", str(folder), "-n", "5"]) == 0
+    lines = Path(capsys.readouterr().out.strip()).read_text(encoding="utf-8").splitlines()
+    assert lines[0] == '"height","weight"'
+    assert [150 < float(line.split(",")[0]) < 190 for line in lines[1:]] == [True] * 5
+    assert cli.main(["sample", str(folder), "-o", "rows.png"]) == 1
+    assert "saved as .csv or .parquet" in capsys.readouterr().err
+    assert cli.main(["sample", str(folder), "--separate", "here"]) == 1
+    with pytest.raises(Refusal, match="rows"):
+        generator.load(folder).sample(2)

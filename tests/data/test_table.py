@@ -13,7 +13,7 @@ from zerosum.core.batch import Column, DataShape, TableShape
 from zerosum.core.errors import Refusal
 from zerosum.core.generator import Header
 from zerosum.data.catalog import is_table, open_source
-from zerosum.data.table import in_units, standardised, table
+from zerosum.data.table import standardised, table
 
 
 def written(path: Path, *lines: str) -> Path:
@@ -61,7 +61,7 @@ def test_original_units_come_back() -> None:
     raw = np.array([[12.0, -1.5], [6.0, 0.0]])
     z = standardised(raw, columns)
     assert z == pytest.approx(np.array([[1, -1], [-2, 2]]))
-    assert in_units(z, columns) == pytest.approx(raw)
+    assert TableShape.of(tuple(columns)).in_units(z) == pytest.approx(raw)
 
 
 def test_parquet_semicolons_and_tabs_hold_the_same(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Draw pictures with a trained generator: a grid, or with --separate single files."""
+"""Draw pictures with a trained generator: a grid, or with --separate single files. Of a table, rows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from zerosum.cli._common import parse, show
 if TYPE_CHECKING:
     import numpy as np
 
+    from zerosum.core.generator import Generator
+
 
 @dataclass(frozen=True)
 class Options:
@@ -22,7 +24,7 @@ class Options:
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """A run's folder (its best snapshot draws), or a snapshot, a .safetensors file."""
     number: Annotated[int, tyro.conf.arg(aliases=["-n"], metavar="N")] = 16
-    """How many pictures."""
+    """How many pictures, or rows where a table was learnt."""
     label: Annotated[
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=CLASS", help_behavior_hint="")
     ] = ()
@@ -33,7 +35,7 @@ class Options:
         Path | None,
         tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: RUN/samples-seed0.png)"),
     ] = None
-    """The grid's file, a PNG; without it, one in RUN that is named after the seed."""
+    """The grid's file, a PNG, or of a table's rows a .csv or .parquet; without it, one in RUN named after the seed."""
     separate: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Write each picture to a PNG of its own in this folder; a grid then comes only with -o."""
     json: bool = False
@@ -44,6 +46,7 @@ def main(argv: list[str]) -> int | None:
     """Draws, writes and prints the paths. Raises Refusal for what is no run or snapshot, or cannot sample."""
     options = parse(Options, argv, "sample", __doc__)
     from zerosum.core import generator
+    from zerosum.core.batch import TableShape
     from zerosum.core.errors import Refusal
     from zerosum.core.files import sha256
     from zerosum.core.plan import check_seed
@@ -55,10 +58,9 @@ def main(argv: list[str]) -> int | None:
         raise Refusal(f"{options.run}: not a snapshot. Wanted a run's folder, or a .safetensors file in one.")
     check_seed(options.seed)
     labels = _labels(options.label)
-    if options.out and options.out.suffix.lower() != ".png":
-        raise Refusal(f"-o {options.out}: pictures are saved as .png, which keeps their seed and model.")
     snapshot = Run.open(options.run).best if options.run.is_dir() else options.run
     player = generator.load(snapshot)
+    _check_out(options, isinstance(player.header.shape, TableShape))
     text = {
         "Software": "zerosum sample",
         "game": player.header.game,
@@ -67,7 +69,10 @@ def main(argv: list[str]) -> int | None:
         "seed": str(options.seed),
         **({"labels": ", ".join(f"{name}={value}" for name, value in labels.items())} if labels else {}),
     }
-    files = _write(player.sample(options.number, seed=options.seed, labels=labels), options, text)
+    if isinstance(player.header.shape, TableShape):
+        files = _write_rows(player, options)
+    else:
+        files = _write(player.sample(options.number, seed=options.seed, labels=labels), options, text)
     record = {
         "game": player.header.game,
         "images": player.header.images,
@@ -97,6 +102,41 @@ def _labels(given: tuple[str, ...]) -> dict[str, str]:
     return labels
 
 
+def _check_out(options: Options, is_table: bool) -> None:
+    """Raises Refusal for a file that does not fit what is drawn, and for options of the other kind."""
+    from zerosum.core.errors import Refusal
+
+    suffix = options.out.suffix.lower() if options.out else None
+    if is_table:
+        if suffix not in (None, ".csv", ".parquet"):
+            raise Refusal(f"-o {options.out}: this run learnt a table, and rows are saved as .csv or .parquet.")
+        if options.separate or options.label:
+            raise Refusal("this run learnt a table: --separate and --label are for pictures.")
+    elif suffix not in (None, ".png"):
+        raise Refusal(f"-o {options.out}: pictures are saved as .png, which keeps their seed and model.")
+
+
+def _place(options: Options, suffix: str) -> Path:
+    """Where the one file goes; its folder is made, and what it replaces is named."""
+    folder = options.run if options.run.is_dir() else options.run.parent
+    path = options.out or folder / f"samples-seed{options.seed}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        print(f"replaced: {path}", file=sys.stderr)
+    return path
+
+
+def _write_rows(player: Generator, options: Options) -> list[Path]:
+    """Rows in the table's own units, under the names of its columns."""
+    from zerosum.core.batch import TableShape
+    from zerosum.data.table import save_rows
+
+    shape, path = player.header.shape, _place(options, ".csv")
+    assert isinstance(shape, TableShape)
+    save_rows(player.rows(options.number, options.seed), [column.name for column in shape.columns], path)
+    return [path]
+
+
 def _write(pixels: np.ndarray, options: Options, text: dict[str, str]) -> list[Path]:
     """Writes the single files, then the grid, as the options want; uint8 [n, H, W, C]. Returns their paths."""
     from zerosum.core.pictures import grid, save_png, to_pil
@@ -108,10 +148,6 @@ def _write(pixels: np.ndarray, options: Options, text: dict[str, str]) -> list[P
             files.append(options.separate / f"seed{options.seed}-{i:05d}.png")
             save_png(to_pil(picture), files[-1], {**text, "index": str(i)})
     if options.out or not options.separate:
-        folder = options.run if options.run.is_dir() else options.run.parent
-        files.append(options.out or folder / f"samples-seed{options.seed}.png")
-        files[-1].parent.mkdir(parents=True, exist_ok=True)
-        if files[-1].exists():
-            print(f"replaced: {files[-1]}", file=sys.stderr)
+        files.append(_place(options, ".png"))
         save_png(grid(pixels), files[-1], text)
     return files

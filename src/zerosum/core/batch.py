@@ -69,6 +69,11 @@ class TableShape(DataShape):
         """The shape of a row of these columns."""
         return cls(1, len(columns), 1, (), columns)
 
+    def in_units(self, rows: np.ndarray) -> np.ndarray:
+        """Rows [n, columns] as they are trained on, float64 in the columns' own units."""
+        means, scales = (np.array([getattr(column, key) for column in self.columns]) for key in ("mean", "scale"))
+        return rows * scales + means
+
     def __str__(self) -> str:
         return f"{self.width} columns"
 

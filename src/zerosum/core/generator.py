@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from zerosum.core import catalog
-from zerosum.core.batch import DataShape
+from zerosum.core.batch import DataShape, TableShape
 from zerosum.core.errors import Refusal
 from zerosum.core.files import save_tensors
 from zerosum.core.labels import Seen, blended, one_hot, sizes, wished
@@ -161,10 +161,13 @@ class Generator(nn.Module):
         """n pictures, float32 [n, C, H, W] in [-1, 1] on the CPU. Picture i depends on `seed` and i alone.
 
         `labels`, such as {"glasses": "round"}: what all of them shall have; what is not named is drawn as it came in
-        the data. Raises Refusal if this generator does not sample, or was not trained with such labels.
+        the data. Raises Refusal if this generator does not sample, learnt a table (see `rows`), or was not trained
+        with such labels.
         """
         if not isinstance(self, Samples):
             raise Refusal(f"{self.header.game} makes nothing from noise alone: it does not sample.")
+        if isinstance(self.header.shape, TableShape):
+            raise Refusal(f"{self.header.game} has learnt a table here and draws rows, not pictures: rows({n}).")
         z = self.latents(n, seed)
         if labels:
             if not isinstance(self, Conditions):
@@ -175,6 +178,17 @@ class Generator(nn.Module):
             z = self.labelled(z, labels)
         with torch.inference_mode():
             return torch.cat([self(part.to(self.device)).float().cpu() for part in z.split(batch)])
+
+    def rows(self, n: int, seed: int = 0) -> np.ndarray:
+        """n rows of a table such as this generator has learnt, float64 [n, columns] in the columns' own units.
+
+        Row i depends on `seed` and i alone. Raises Refusal if this generator does not sample, or learnt pictures.
+        """
+        shape = self.header.shape
+        if not (isinstance(self, Samples) and isinstance(shape, TableShape)):
+            raise Refusal(f"{self.header.game} has learnt no table to draw rows of.")
+        with torch.inference_mode():
+            return shape.in_units(self(self.latents(n, seed).to(self.device)).float().cpu().numpy())
 
     def sample(self, n: int, seed: int = 0, batch: int = 64, labels: Mapping[str, str] | None = None) -> np.ndarray:
         """n pictures, uint8 [n, H, W, C]; as `images`."""

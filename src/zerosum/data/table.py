@@ -15,7 +15,7 @@ from pyarrow import csv, parquet
 
 from zerosum.core.batch import Batch, Column, DataShape, Table, TableShape
 from zerosum.core.errors import Refusal
-from zerosum.core.files import digest
+from zerosum.core.files import digest, written
 from zerosum.data.pictures import content_hashes, split
 from zerosum.data.tree import printable
 
@@ -95,15 +95,24 @@ def table(path: str | Path, columns: Sequence[Column] | None = None) -> Rows:
 
 
 def standardised(raw: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
-    """float32 [n, columns] from values in the columns' own units; what is missing becomes the mean, 0."""
+    """float32 [n, columns] from values in the columns' own units, the inverse of `TableShape.in_units`; what is missing
+    becomes the mean, 0."""
     means, scales = (np.array([getattr(column, key) for column in columns]) for key in ("mean", "scale"))
     return np.nan_to_num((raw - means) / scales, nan=0.0).astype(np.float32)
 
 
-def in_units(values: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
-    """The inverse of `standardised`: float64 [n, columns] in the columns' own units."""
-    means, scales = (np.array([getattr(column, key) for column in columns]) for key in ("mean", "scale"))
-    return values * scales + means
+def save_rows(rows: np.ndarray, names: Sequence[str], path: Path) -> None:
+    """Writes float [n, columns] as a .parquet, else as a CSV, whole or not at all."""
+    save_table(pa.table(list(rows.T), names=list(names)), path)
+
+
+def save_table(found: pa.Table, path: Path) -> None:
+    """Writes a table as a .parquet, else as a CSV, whole or not at all."""
+    with written(path) as temporary:
+        if path.suffix.lower() == ".parquet":
+            parquet.write_table(found, temporary)
+        else:
+            csv.write_csv(found, temporary)
 
 
 def _as_learnt(path: Path, numbers: dict[str, np.ndarray], columns: Sequence[Column]) -> np.ndarray:
