@@ -50,7 +50,7 @@ class CoGAN(Game):
     """
 
     when = "For two sets of pictures of one kind, such as faces without and with glasses, of which none come in pairs."
-    stems_from = "dcgan"
+    stems_from = "gan"
     Config = Settings
     tiny = Settings(z=8, width=4)
     plays_on = Unpaired
