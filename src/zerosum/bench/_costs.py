@@ -27,7 +27,7 @@ from zerosum.training.match import Match
 
 YARDSTICK = "dcgan"
 LABELS = (Attribute("class", tuple("0123456789")),)
-REPEATS = 5
+REPEATS = 3
 
 
 class Noise:
