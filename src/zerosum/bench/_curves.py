@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from zerosum.core.files import written
 from zerosum.report.charts import LIGHT, blank, to_png
@@ -43,6 +44,8 @@ def draw(panels: Sequence[Curves], path: Path) -> None:
 
 def _finish(axes: Axes, panel: Curves) -> None:
     axes.set(xscale=panel.scales[0], yscale=panel.scales[1], facecolor="none")
+    if panel.scales[0] == "linear":
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_title(panel.title, loc="left", fontsize=10, color=LIGHT.ink, pad=9)
     axes.set_xlabel(panel.below, fontsize=8.5, color=LIGHT.muted, loc="right")
     axes.spines[["top", "right", "left"]].set_visible(False)

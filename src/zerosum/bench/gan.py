@@ -153,10 +153,10 @@ def _draw_lessons(source: Source, generator: LatentGenerator, seed: int, amounts
     """The docs' figures, from the first seed."""
     _draw_saturation(source, seed, amounts)
     D = _judge(generator)
-    own, trick = generator.images(8, seed=0), _tricked(D, source, amounts, seed)
-    real = source.batch(np.arange(8)).x  # type: ignore[attr-defined]
+    own, trick = generator.images(6, seed=0), _tricked(D, source, amounts, seed)
+    real = source.batch(np.arange(6)).x  # type: ignore[attr-defined]
     titles = [f"{name}: {_word(D, x):.2f}" for name, x in (("real", real), ("own G", own), ("new G", trick))]
-    save_png(labelled_columns([to_uint8(x[:8]) for x in (real, own, trick)], titles), FOLDER / "gan-fixed.png")
+    save_png(labelled_columns([to_uint8(x[:6]) for x in (real, own, trick)], titles), FOLDER / "gan-fixed.png")
     words = {name: _remembered(D, source, amounts, seed, keeps) for name, keeps in MEMORIES.items()}
     numbers = range(1, TRICKS + 1)
     curves = {name: (numbers, found) for name, found in words.items()}

@@ -121,12 +121,11 @@ def _draw(norms: Norms, run: Run) -> None:
     """The docs' figures, from the first seed."""
     steps = {kind: (LOOKS, norms[kind, SHOWN]) for kind in KINDS}
     apart = {kind: (DISTANCES, [norms[kind, d][-1] for d in DISTANCES]) for kind in KINDS}
-    title = "Gradient that reaches G: distance"
     both = ("log", "log")
     draw(
         [
-            Curves(f"{title} {SHOWN:g}", "steps of D", steps, both),
-            Curves(f"{title}s, after {LOOKS[-1]} steps", "distance", apart, both),
+            Curves(f"Gradient that reaches G, sets {SHOWN:g} apart", "steps of D", steps, both),
+            Curves(f"The same, after {LOOKS[-1]} steps", "distance between the sets", apart, both),
         ],
         IMAGES / "wgan_gp-gradients.png",
     )
