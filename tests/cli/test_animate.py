@@ -70,3 +70,10 @@ def test_it_draws_what_the_judge_looks_at(
     monkeypatch.setattr(generator, "load", lambda path: made_up_generator())
     assert cli.main(["animate", str(tmp_path), "--looks"]) == 1
     assert "paint holds no judge" in capsys.readouterr().err
+
+
+def test_a_tables_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = made_up_run(tmp_path)
+    run.write_info(run.info | {"shape": {"height": 1, "width": 8, "channels": 1, "attributes": [], "columns": []}})
+    assert cli.main(["animate", str(tmp_path), "--walk", "8"]) == 1
+    assert "no pictures to animate" in capsys.readouterr().err

@@ -65,6 +65,8 @@ def _make(run: Run, options: Options) -> dict[str, Path | None]:
     from zerosum.report.film import evolution_strip, latent_walk, training_film
     from zerosum.report.looks import looks
 
+    if "columns" in run.info["shape"]:
+        raise Refusal(f"{run.path}: a table's rows are no pictures to animate. Its losses: zerosum report {run.path}")
     walks = options.walk is not None
     made: dict[str, Path | None] = dict.fromkeys(("evolution", "training", "losses", "walk", "looks"))
     if walks or options.looks:  # first: what these refuse should not come after the work of the others
