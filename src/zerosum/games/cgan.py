@@ -23,6 +23,7 @@ from zerosum.layers.shapes import doublings
 from zerosum.losses.adversarial import says_fake, says_real
 from zerosum.losses.penalties import gradient_square
 
+LOUD = 0.25  # deviation of a class's embedding beside z's 1: told as loudly as z, each class soon becomes one picture
 JOINT = 240  # units in which concat's discriminator brings picture and labels together, as in section 4.1
 
 
@@ -142,12 +143,12 @@ class CGAN(Game):
 
 
 class Conditioned(nn.Module):
-    """G(z, c): the labels' embedding, of the length of z and as strong, goes into house's generator beside z."""
+    """G(z, c): the labels' embedding, as long as z, goes into house's generator beside z."""
 
     def __init__(self, z: int, widths: list[int], shape: DataShape):
         super().__init__()
         self.embed = nn.Linear(sum(sizes(shape.attributes)), z, bias=False)
-        nn.init.normal_(self.embed.weight, 0, 1 / math.sqrt(len(shape.attributes)))
+        nn.init.normal_(self.embed.weight, 0, LOUD)
         self.net = generator(2 * z, widths, shape)
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
