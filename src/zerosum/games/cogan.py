@@ -33,7 +33,7 @@ class Settings:
     beta1: float = 0.5
     """Adam's first moment for both players."""
     shared: bool = True
-    """Whether the two generators share all but their last layer and the two discriminators all but their first."""
+    """Whether the two generators share all but their last layers, and the two discriminators all but their first."""
 
     def __post_init__(self) -> None:
         for name in ("z", "width", "rate"):
@@ -45,8 +45,8 @@ class CoGAN(Game):
     """Coupled GANs. Ming-Yu Liu, Oncel Tuzel, 2016, arXiv 1606.07536.
 
     Two GANs, one for each of two domains, play side by side. What the first layers of the generators make of z, what a
-    picture is about, is shared; each domain's last layer renders it. So g1(z) and g2(z) belong together, though no
-    pair was ever shown. Section 3 and equation (2); strided networks without max-pooling, as DCGAN's.
+    picture is about, is shared; each domain's last layers render it. So g1(z) and g2(z) belong together, though no
+    pair was ever shown. The constrained game of section 3, with strided networks for the paper's max-pooling and PReLU.
     """
 
     when = "For two sets of pictures of one kind, such as faces without and with glasses, of which none come in pairs."
@@ -69,7 +69,7 @@ class CoGAN(Game):
         return {"D": Player([self.D], adam), "G": Player([self.G], adam)}
 
     def turns(self) -> list[Turn]:
-        """D once and G once, on one batch (the paper's algorithm 1)."""
+        """D once and G once, on one batch."""
         return [Turn("D", self.D_loss), Turn("G", self.G_loss, draws=False)]
 
     def plan(self) -> Plan:
@@ -85,7 +85,7 @@ class CoGAN(Game):
         return self.G(torch.randn(n, self.config.z, device=next(self.G.parameters()).device))
 
     def D_loss(self, batch: Unpaired, clock: Clock) -> Moves:
-        """Equation (2), for the discriminators: -log f1(x1) - log(1 - f1(g1(z))), and the same of the second domain."""
+        """Section 3's value function: -log f1(x1) - log(1 - f1(g1(z))), and the same of f2, x2 and g2 with this z."""
         with torch.no_grad():
             fakes = self.fakes(len(batch))
         real_loss = sum_of(says_real, self.D(batch.x, batch.y))
