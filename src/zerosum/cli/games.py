@@ -53,6 +53,7 @@ def _entry(generation: int, card: Card) -> str:
 
 def _in_full(card: Card) -> str:
     children = [other.name for _, other in family.tree() if other.stems_from == card.name]
+    data = "DATA DATA" if "two sets" in card.plays_on else "DATA"
     facts = {
         "Year": str(card.year),
         "Plays on": card.plays_on,
@@ -60,7 +61,7 @@ def _in_full(card: Card) -> str:
         "Led to": ", ".join(children),
         "Cost": _measured(card.cost) if card.cost else "",
         "When": card.when,
-        "Use": f"zerosum train {card.name} DATA --minutes 10",
+        "Use": f"zerosum train {card.name} {data} --minutes 10",
         "Settings": f"zerosum train {card.name} --help",
     }
     lines = [f"{name + ':':<13}{_filled(said, 13).lstrip()}" for name, said in facts.items() if said]
