@@ -60,6 +60,11 @@ def test_fewer_processes_are_told_by_the_micro_batch(info: dict, game: Game) -> 
     assert differences(info, game, SOURCE, PLAN, Team(0, 2)) == ["micro is 8 there and 4 here"]
 
 
+def test_settings_within_settings_are_named_in_full(info: dict, game: Game) -> None:
+    info["config"]["levers"]["pack"] = 3
+    assert differences(info, game, SOURCE, PLAN) == ["levers.pack is 3 there and 1 here"]
+
+
 def test_settings_and_the_game_are_named(info: dict, game: Game) -> None:
     info["config"]["width"] = 7
     assert differences(info, game, SOURCE, PLAN) == ["width is 7 there and 2 here"]

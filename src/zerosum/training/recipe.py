@@ -70,9 +70,17 @@ def _of_data(info: dict, source: Source) -> list[str]:
 
 
 def _unlike(there: dict, here: dict) -> list[str]:
-    """Those of `here` that are not the same `there`, as JSON keeps them."""
-    kept = json.loads(json.dumps(here))
-    return [_differs(name, there.get(name), value) for name, value in kept.items() if there.get(name) != value]
+    """Those of `here` that are not the same `there`, as JSON keeps them; what is nested by its whole name."""
+    noted, kept = _flat(there), _flat(json.loads(json.dumps(here)))
+    return [_differs(name, noted.get(name), value) for name, value in kept.items() if noted.get(name) != value]
+
+
+def _flat(values: dict, before: str = "") -> dict:
+    """{"levers": {"pack": 2}} as {"levers.pack": 2}."""
+    flat: dict = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+    return flat
 
 
 def _differs(what: str, there: Any, here: Any) -> str:
