@@ -74,7 +74,17 @@ def test_the_place_of_a_run_lies_outside_the_data(photos: Path, monkeypatch: pyt
 
 def test_an_early_check_looks_at_no_picture(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()  # empty: to open it is refused
-    arguments = (tmp_path / "photos", SETTINGS, zs.Plan(images=8), None, tmp_path / "runs")
+    arguments = ([str(tmp_path / "photos")], SETTINGS, zs.Plan(images=8), None, tmp_path / "runs")
     api.check("dcgan", *arguments)
     with pytest.raises(Refusal, match="no game 'dcgn'"):
         api.check("dcgn", *arguments)
+
+
+def test_two_sets_are_one_source(tmp_path: Path) -> None:
+    two = zs.unpaired(Blobs(20), Blobs(30, seed=2))
+    plan = zs.Plan(images=16, batch=8, score=0)
+    run = zs.train("cogan", two, settings=SETTINGS, plan=plan, runs=tmp_path, screen=Silent())
+    assert zs.load(run.snapshots[-1]).sample(3, seed=0).shape == (3, 32, 32, 3)
+    assert run.info["data"]["fingerprint"] == two.fingerprint
+    with pytest.raises(Refusal, match=r"dcgan plays on pictures; blobs\+blobs holds two sets of pictures"):
+        zs.train("dcgan", two, runs=tmp_path)
