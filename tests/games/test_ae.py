@@ -19,7 +19,7 @@ def test_the_loss_is_the_mean_square_error() -> None:
     game = AE(Settings(z=1, network="linear"), GREY)
     for parameter in game.parameters():
         nn.init.zeros_(parameter)
-    nn.init.constant_(game.g[0].bias, 0.5)  # whatever comes, 0.5 is made of it
+    nn.init.constant_(game.g.get_parameter("0.bias"), 0.5)  # whatever comes, 0.5 is made of it
     x = torch.full((2, 1, 32, 32), -0.5)
     x[1] = 0.0
     loss, _ = game.loss(Images(x), Clock())

@@ -109,8 +109,16 @@ def falling(clock: Clock) -> float:
 
 
 def linear(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
-    """f and g of one layer each, without an activation; the biases take the mean."""
-    return flat(shape, [config.z])
+    """f and g of one layer each, without an activation; the biases take the mean.
+
+    They begin as the projection on a chance plane and turn it: from weights that know nothing of each other the same
+    error takes several times the steps.
+    """
+    f, g = flat(shape, [config.z])
+    down, up = f.get_parameter("1.weight"), g.get_parameter("0.weight")
+    nn.init.orthogonal_(down)
+    up.data.copy_(down.T)
+    return f, g
 
 
 def dense(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn.Sequential]:
@@ -127,7 +135,7 @@ def convolutional(config: Settings, shape: DataShape) -> tuple[nn.Sequential, nn
 
 
 def flat(shape: DataShape, sizes: list[int]) -> tuple[nn.Sequential, nn.Sequential]:
-    """Linear layers from all numbers of an example through these sizes, and back again."""
+    """Linear layers from all numbers of an example to these sizes in turn, and back again."""
     sizes = [shape.channels * shape.height * shape.width, *sizes]
 
     def chain(sizes: list[int]) -> nn.Sequential:
