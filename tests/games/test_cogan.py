@@ -21,6 +21,15 @@ def cogan(**settings: bool) -> CoGAN:
     return CoGAN(Settings(z=4, width=2, **settings), SHAPE)  # type: ignore[arg-type]
 
 
+def grown_apart() -> CoGAN:
+    """One whose second domain is no longer as it began."""
+    game = cogan()
+    with torch.no_grad():
+        for parameter in game.G.heads[1].parameters():
+            parameter.add_(torch.randn_like(parameter))
+    return game.eval()
+
+
 def count(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
@@ -77,6 +86,14 @@ def test_both_domains_move_what_is_shared_and_each_its_own() -> None:
         assert all(torch.any(gradient) for side in gradients for gradient in side)
 
 
+def test_the_domains_begin_alike_and_twins_do_not() -> None:
+    z = torch.randn(2, 4)
+    x, y = cogan().eval().G(z)
+    assert torch.equal(x, y)
+    x, y = cogan(shared=False).eval().G(z)
+    assert not torch.allclose(x, y, atol=1e-3)
+
+
 def test_twins_share_nothing() -> None:
     game = cogan(shared=False)
     game.G(torch.randn(3, 4))[0].sum().backward()
@@ -86,7 +103,7 @@ def test_twins_share_nothing() -> None:
 
 
 def test_pictures_come_in_couples_of_one_latent() -> None:
-    game = cogan().eval()
+    game = grown_apart()
     generator = game.generator().eval()
     rows = generator.latents(5, seed=3)
     assert rows.shape == (5, 5)
@@ -101,7 +118,7 @@ def test_pictures_come_in_couples_of_one_latent() -> None:
 
 
 def test_a_walk_between_the_domains_changes_over_halfway() -> None:
-    generator = cogan().generator().eval()
+    generator = grown_apart().generator().eval()
     z = generator.latents(1, seed=0).repeat(4, 1)
     z[:, -1] = torch.tensor([0.0, 0.49, 0.51, 1.0])
     pictures = generator(z)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -60,8 +61,8 @@ class CoGAN(Game):
         times, _, _ = doublings(shape)
         widths = [config.width * min(8, 2**i) for i in range(times)]  # fine to coarse
         num = 1 if config.shared else 2
-        self.G = Generators([trunk(config.z, widths, shape) for _ in range(num)], [head(widths, shape) for _ in "12"])
-        self.D = Discriminators([eye(widths, shape) for _ in "12"], [mind(widths, shape) for _ in range(num)])
+        self.G = Generators([trunk(config.z, widths, shape) for _ in range(num)], alike(head(widths, shape)))
+        self.D = Discriminators(alike(eye(widths, shape)), [mind(widths, shape) for _ in range(num)])
 
     def players(self) -> dict[str, Player]:
         """Both generators are one player, and both discriminators the other: what is shared is moved by both losses."""
@@ -143,6 +144,15 @@ class Couples(LatentGenerator):
         """float [n, C, H, W] in [-1, 1], each of its domain; halfway along a walk between the two, one ends."""
         x, y = self.G(z[:, :-1])
         return torch.where(z[:, -1, None, None, None] < 0.5, x, y)
+
+
+def alike(net: nn.Module) -> list[nn.Module]:
+    """A net for each domain, which begin with the same weights.
+
+    So a feature means the same colour and place to both until the sets tell them otherwise. Two that began apart could
+    please their discriminators with colours exchanged: to them any couple is as good as another.
+    """
+    return [net, deepcopy(net)]
 
 
 def trunk(z: int, widths: list[int], shape: DataShape) -> nn.Sequential:
