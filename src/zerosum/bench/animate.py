@@ -139,7 +139,7 @@ def _draw(run: Run) -> None:
     """The docs' pictures, of the first seed: strip, losses, what the judge looks at, and a piece of the walk."""
     DRAWINGS.mkdir(parents=True, exist_ok=True)
     generator = load(run.snapshots[-1])
-    evolution_strip(run, out=DRAWINGS / "animate-evolution.png")
+    evolution_strip(run, out=DRAWINGS / "animate-evolution.png", every=4_000)
     looks(run, generator, DRAWINGS / "animate-looks.png")
     loss_chart(run).replace(DRAWINGS / "animate-losses.png")
     stops = generator.latents(KEYFRAMES * 4, seed=0).reshape(KEYFRAMES, 4, -1)
