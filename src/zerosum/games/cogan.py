@@ -20,6 +20,8 @@ from zerosum.core.plan import Plan
 from zerosum.layers.shapes import Crop, Reshape, doublings, halved
 from zerosum.losses.adversarial import says_fake, says_real
 
+SMALLEST = 3  # pixels a side, where the networks are coarsest: MNIST's 28 then halve three times
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -58,7 +60,7 @@ class CoGAN(Game):
 
     def __init__(self, config: Settings, shape: DataShape):
         super().__init__(config, shape)
-        times, _, _ = doublings(shape)
+        times, _, _ = doublings(shape, SMALLEST)
         widths = [config.width * min(8, 2**i) for i in range(times)]  # fine to coarse
         num = 1 if config.shared else 2
         self.G = Generators([trunk(config.z, widths, shape) for _ in range(num)], alike(head(widths, shape)))
@@ -157,7 +159,7 @@ def alike(net: nn.Module) -> list[nn.Module]:
 
 def trunk(z: int, widths: list[int], shape: DataShape) -> nn.Sequential:
     """From z [n, z] to features [n, widths[0], H / 2, W / 2] or a little more: a dense layer, then doublings."""
-    _, h, w = doublings(shape)
+    _, h, w = doublings(shape, SMALLEST)
     layers: list[nn.Module] = [nn.Linear(z, widths[-1] * h * w, bias=False), Reshape(widths[-1], h, w)]
     for wide, narrow in pairwise(widths[::-1]):
         layers += [nn.BatchNorm2d(wide), nn.ReLU(), nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False)]
