@@ -1,0 +1,166 @@
+"""Row collapse: how many modes are reached with and without each lever, of 25 Gaussians and of stacked digits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zerosum.bench import _points
+from zerosum.bench._classifier import Classifier, classifier
+from zerosum.bench._frame import Budget, Measure, cached_run, measure
+from zerosum.core.batch import DataShape, Images
+from zerosum.core.files import digest, written
+from zerosum.core.generator import load
+from zerosum.core.pictures import grid, save_png, to_uint8
+from zerosum.core.plan import Plan
+from zerosum.data.avatars import avatars
+from zerosum.data.mnist import mnist
+from zerosum.data.pictures import Pictures
+from zerosum.report.charts import LIGHT, blank, to_png
+
+DOCS = Path("docs/img")
+GAN = {"z": 2, "width": 64, "rate": 2e-2}  # so brisk that it collapses without a lever
+DCGAN = {"z": 64, "width": 16, "rate": 1e-3}
+LEVERS: Mapping[str, dict] = {  # what is pulled, by name
+    "without": {},
+    "deviation": {"deviation": True},
+    "discrimination": {"discrimination": 4},
+    "pack": {"pack": 2},
+    "seek": {"seek": 1.0},
+    "spectral": {"spectral": True},
+    "r1": {"r1": 0.1},
+}
+ON_DIGITS = ("without", "deviation", "pack")
+PRINTED = ("spectral", "r1")  # levers of balance, which promise nothing here
+LOOKS = 20
+SAMPLES = 26_000  # stacked digits judged: 26 a mode
+Found = dict[str, list[float]]  # by lever, a value a seed
+
+
+def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
+    """The remedies; detection's measures join the list here."""
+    return [*remedies_on_points(budget, seeds), *remedies_on_digits(budget, seeds)]
+
+
+# ---------------------------------------------------------------------------------------------------- 25 Gaussians
+
+
+def remedies_on_points(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
+    """The grid, with gan: modes reached, and the share of good samples, with and without each lever."""
+    rounds, count = {"smoke": (4, 1), "quick": (400, LOOKS), "full": (1_000, LOOKS)}[budget]
+    played = {name: [_looks(levers, rounds, seed, count) for seed in seeds] for name, levers in LEVERS.items()}
+    if budget == "full":
+        _draw({name: by_seed[0][-1] for name, by_seed in played.items()})
+    modes = {name: [_late(looks, "modes") for looks in by_seed] for name, by_seed in played.items()}
+    good = {name: [100 * _late(looks, "good") for looks in by_seed] for name, by_seed in played.items()}
+    return [
+        *_beside("modes", modes, dict.fromkeys(PRINTED, "a lever of balance, for comparison")),
+        *_beside("good", good, dict.fromkeys(LEVERS, "a minute's play makes no sharp points")),
+    ]
+
+
+def _late(looks: Sequence[dict], what: str) -> float:
+    """The mean over the second half of the looks: modes come and go."""
+    return float(np.mean([look[what] for look in looks[len(looks) // 2 :]]))
+
+
+def _looks(levers: dict, rounds: int, seed: int, count: int) -> list[dict]:
+    """What gan makes at so many times."""
+    plan = Plan(images=64 * rounds, batch=64, order="replacement", precision="fp32", seed=seed)
+    return _points.looks(_points.grid(), {**GAN, "levers": levers}, plan, count)
+
+
+def _beside(what: str, found: Found, printed: Mapping[str, str]) -> list[Measure]:
+    """A measure for each lever, beside the best seed without; those of `printed` are not judged, and it says why."""
+    best = {"baseline": max(found["without"]), "baseline_name": "best without"}
+    return [
+        measure(
+            *("collapse", f"{what}_{name}", values),
+            **({} if name == "without" else best),
+            **({"applies": False, "note": printed[name]} if name in printed else {}),
+        )
+        for name, values in found.items()
+    ]
+
+
+def _draw(ends: dict[str, dict]) -> None:
+    """The docs' figure: for each lever what the first seed made, over the circles of three deviations."""
+    points, figure = _points.grid(), blank(2.6 * len(ends), 3.0)
+    for number, (name, end) in enumerate(ends.items(), 1):
+        axes = figure.add_subplot(1, len(ends), number)
+        x, y = np.array(end["points"]).T
+        axes.scatter(x, y, s=1.5, color=LIGHT.accent, linewidths=0)
+        axes.scatter(*points.centres.T, s=14, facecolors="none", edgecolors=LIGHT.muted, linewidths=0.6)
+        axes.set(xlim=(-5.2, 5.2), ylim=(-5.2, 5.2), aspect="equal", xticks=[], yticks=[])
+        axes.spines[:].set_color(LIGHT.rule)
+        title = f"{name}: {end['modes']} modes, {end['good']:.0%} good"
+        axes.set_title(title, loc="left", fontsize=8.5, color=LIGHT.ink)
+    DOCS.mkdir(parents=True, exist_ok=True)
+    with written(DOCS / "collapse-grid.png") as temporary:
+        temporary.write_bytes(to_png(figure))
+
+
+# ---------------------------------------------------------------------------------------------------- stacked digits
+
+
+class Stacked:
+    """A Source of three grey digits each, one a channel: 1,000 modes (Metz et al. 2016, arXiv 1611.02163, 3.3)."""
+
+    holds = Images
+
+    def __init__(self, digits: Pictures, length: int = 100_000):
+        self.name, self.digits = "stacked_digits", digits
+        self.shape = DataShape(digits.shape.height, digits.shape.width, 3)
+        self.fingerprint = digest([self.name, digits.fingerprint, length])
+        self._chosen = np.random.default_rng(0).integers(len(digits), size=(length, 3))
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def batch(self, indices: np.ndarray) -> Images:
+        """The triples at `indices`, without labels."""
+        x = self.digits.batch(self._chosen[indices].reshape(-1)).x[:, :1]
+        return Images(x.reshape(len(indices), 3, *x.shape[2:]))
+
+    def heldout(self) -> None:
+        """None: they are judged by their modes."""
+
+
+def remedies_on_digits(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
+    """Stacked digits, with dcgan: how many of the 1,000 modes are reached, as a classifier of real digits tells."""
+    small = budget == "smoke"  # fetches no package: the red of faces stands for digits
+    digits = avatars(32, count=128, heldout_count=64, progress=False) if small else mnist(progress=False)
+    images, n = {"smoke": (64, 64), "quick": (6_400, 2_000), "full": (64_000, SAMPLES)}[budget]
+    tell = classifier(digits, 128 if small else 60_000)
+    found: Found = {}
+    for name in ON_DIGITS:
+        levers = {} if small else LEVERS[name]  # so that a smoke run trains but once
+        found[name] = [_reached(name, levers, images, n, seed, digits, tell) for seed in seeds]
+    without = found.pop("without")
+    times = {name: [n / max(1, w) for n, w in zip(by_seed, without, strict=True)] for name, by_seed in found.items()}
+    best = {"baseline": max(without), "baseline_name": "modes without, best"}
+    return [
+        measure("collapse", "digits_without", without),
+        *(measure("collapse", f"digits_{name}", values, **best) for name, values in times.items()),
+    ]
+
+
+def _reached(name: str, levers: dict, images: int, n: int, seed: int, digits: Pictures, tell: Classifier) -> float:
+    """Of the 1,000 triples those that are made at least once in n samples."""
+    plan = Plan(images=images, batch=64, seed=seed, average=0, score=0)
+    run = cached_run("dcgan", Stacked(digits), plan, {**DCGAN, "levers": levers})
+    x = load(run.snapshots[-1]).images(n, seed=seed)
+    if seed == 0 and n == SAMPLES:
+        DOCS.mkdir(parents=True, exist_ok=True)
+        save_png(grid(to_uint8(x[:48]), columns=12), DOCS / f"collapse-digits-{name}.png")
+    alone = x.reshape(3 * n, 1, *x.shape[2:]).expand(-1, digits.shape.channels, -1, -1)
+    return float(num_modes(tell.told(alone)[:, 0]))
+
+
+def num_modes(told: Tensor) -> int:
+    """The number of different modes, 0 to 999, in what digits in threes are told to be, int64 [3 n]."""
+    return len((told.reshape(-1, 3) * torch.tensor([100, 10, 1])).sum(1).unique())
