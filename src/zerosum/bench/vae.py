@@ -24,7 +24,7 @@ from zerosum.metrics.pca_gaussian import fit
 IMAGES = {"smoke": 128, "quick": 9_600, "full": 64_000}
 HELDOUT = 1000
 FIGURES = Path("docs/img")
-LATENTS = 8  # rows of the traversals
+LATENTS = 6  # rows of the traversals
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
@@ -86,14 +86,14 @@ def _beside_pca(name: str, errors: Sequence[float], pca: float) -> Measure:
 
 
 def _draw(name: str, generator: Generator, x: Tensor) -> None:
-    """The docs' figures: samples, reconstructions below their originals, and the busiest latents one at a time."""
+    """The docs' figures: samples, reconstructions below their originals, and one picture's busiest latents in turn."""
     z = encoded(generator, x)
     rows = torch.stack([x[:12], decoded(generator, z[:12])]).flatten(0, 1)
     busiest = z.var(0).argsort(descending=True)[:LATENTS]
-    values = torch.linspace(-3, 3, 11)
-    swept = torch.cat([traversal(generator, torch.zeros(z.shape[1]), int(latent), values) for latent in busiest])
+    values = torch.linspace(-3, 3, 9)
+    swept = torch.cat([traversal(generator, z[0], int(latent), values) for latent in busiest])
     pictures: dict[str, Image.Image] = {
-        name: generator.grid(64, seed=0),
+        name: generator.grid(36, seed=0),
         f"{name}-again": grid(to_uint8(rows), columns=12, scale=2),
         f"{name}-traversals": grid(to_uint8(swept), columns=len(values), scale=2),
     }

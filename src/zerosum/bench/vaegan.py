@@ -125,11 +125,11 @@ def _draw(source: Source, generator: Generator) -> None:
     """The docs' figures: samples, reconstructions below their originals, and the edits, alone and together."""
     unseen, steps = labelled(source.heldout()), directions(source, generator)
     again = torch.stack([unseen.x[:12], decoded(generator, encoded(generator, unseen.x[:12]))]).flatten(0, 1)
-    x = unseen.x[torch.stack([edit.wants(edit.codes(source, unseen)) for edit in EDITS.values()]).all(0)][:8]
+    x = unseen.x[torch.stack([edit.wants(edit.codes(source, unseen)) for edit in EDITS.values()]).all(0)][:6]
     columns = [moved(generator, x, step, STRENGTH) for step in (*steps.values(), torch.stack([*steps.values()]).sum(0))]
     pixels = [to_uint8(part) for part in (x, decoded(generator, encoded(generator, x)), *columns)]
     titles = ["face", "made again", "no glasses", "a beard", "greyer", "all three"]
     FIGURES.mkdir(parents=True, exist_ok=True)
-    save_png(generator.grid(64, seed=0), FIGURES / "vaegan-avatars.png")
+    save_png(generator.grid(36, seed=0), FIGURES / "vaegan-avatars.png")
     save_png(grid(to_uint8(again), columns=12, scale=2), FIGURES / "vaegan-again.png")
     save_png(labelled_columns(pixels, titles, scale=3), FIGURES / "vaegan-edits.png")
