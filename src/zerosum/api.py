@@ -17,7 +17,7 @@ from zerosum.core.game import Game
 from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
-from zerosum.data.catalog import lies_in, open_source, parted, place_of, refuse_number, refuse_unknown
+from zerosum.data.catalog import lies_in, open_source, parted, place_of, refuse_number, refuse_unknown, usual_side
 from zerosum.report.page import write_report
 from zerosum.training import trainer
 from zerosum.training.distributed import Team, joined
@@ -40,9 +40,9 @@ def train(
 ) -> Run:
     """Trains the game of this name on `source` for so many minutes or images, and writes the report.
 
-    `source`: a folder or zip of pictures, a set's name (both taken at 64 x 64; `zs.folder` and its like take other
-    sizes), a table's file, or what these return. `settings` are the game's own (`zerosum train GAME --help` lists
-    them); `plan` holds all else. Without `run`, the run of the same recipe under `runs` goes on, or a new numbered one
+    `source`: a folder or zip of pictures, taken at 64 x 64, a set's name, at its usual size (`zs.folder` and its like
+    take other sizes), a table's file, or what these return. `settings` are the game's own (`zerosum train GAME --help`
+    lists them); `plan` holds all else. Without `run`, the run of the same recipe under `runs` goes on, or a new one
     begins. A finished run is left as it is, and the screen says so. `about` is kept in run.json (the command line notes
     itself there).
     Returns the run: `run.best` is its best snapshot, `run.path / "report.html"` its report.
@@ -56,9 +56,10 @@ def train(
         screen = screen or (Bar() if team.leads else Silent())
         if isinstance(source, str | Path):
             check(game, [str(source)], settings, plan, run, runs, team=team)
-            about = {"opened": {"data": absolute(source), "resolution": 64}, **about}
+            side = usual_side(str(source))
+            about = {"opened": {"data": absolute(source), "resolution": side}, **about}
             with team.lead_first():
-                source = open_source(str(source), progress=team.leads)
+                source = open_source(str(source), side, progress=team.leads)
         played = build(game, source, settings, plan.seed)
         folder = team.agree(_folder(played, source, plan, run, Path(runs), team) if team.leads else Run(""))
         is_finished = team.agree((folder.path / "run.json").is_file() and folder.is_finished)

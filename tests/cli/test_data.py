@@ -40,7 +40,11 @@ def test_get(capsys):
 
 def test_what_to_do_next_is_of_the_same_size(monkeypatch, capsys):
     monkeypatch.setitem(catalog.DATA, "mnist", replace(catalog.DATA["mnist"], open=lambda *_: Blobs(20)))
-    for size, wanted in (([], "--minutes 4"), (["--resolution", "32"], "--resolution 32 --minutes 4")):
+    for size, wanted in (
+        ([], "--minutes 4"),
+        (["--resolution", "28"], "--minutes 4"),
+        (["--resolution", "32"], "--resolution 32 --minutes 4"),
+    ):
         assert main(["data", "get", "mnist", *size]) == 0
         assert capsys.readouterr().out.splitlines()[-1] == f"Next: zerosum train {Blobs(20).name} {wanted}"
 

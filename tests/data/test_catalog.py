@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from zerosum.core.batch import Images, Pairs, Unpaired
 from zerosum.core.errors import Refusal
-from zerosum.data.catalog import DATA, lies_in, open_data, parted, refuse_number, refuse_other
+from zerosum.data.catalog import DATA, lies_in, open_data, parted, refuse_number, refuse_other, usual_side
 from zerosum.data.fruit import KINDS, fruit
 
 
@@ -166,3 +168,10 @@ def test_two_sets_are_for_those_who_play_on_two():
 
 def test_a_selection_lies_where_its_folder_does(photos):
     assert lies_in(photos / "new.png", "photos:class=cats")
+
+
+def test_a_set_is_taken_at_its_own_size_and_a_folder_at_64(tmp_path: Path) -> None:
+    assert usual_side("mnist") == 28
+    assert usual_side("cifar10:thing=cat") == 32
+    assert usual_side(str(tmp_path)) == usual_side("avatars") == 64
+    assert usual_side("mnist", str(tmp_path)) == 64

