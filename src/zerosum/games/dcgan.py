@@ -46,8 +46,8 @@ class Settings:
         for name in ("z", "width", "rate"):
             require(getattr(self, name) > 0, f"--{name} {getattr(self, name)}: wanted a number above 0.")
         require(0 <= self.beta1 < 1, f"--beta1 {self.beta1}: wanted at least 0 and less than 1.")
-        untouched = vars(self.levers) == vars(UNTOUCHED)  # the command line's are of a class of their own
-        require(self.network == "radford" or untouched, "--network keras is the tutorial's to the letter and has no levers: choose radford.")
+        plain = self.network == "radford" or vars(self.levers) == vars(UNTOUCHED)  # the parser's have a class of theirs
+        require(plain, "--network keras is the tutorial's to the letter and has no levers: choose radford.")
 
 
 class DCGAN(Game):
