@@ -93,7 +93,7 @@ def _ground(at: np.ndarray, pixels: np.ndarray, tints: Sequence[tuple[int, ...]]
 
 def _finish(axes: Axes, ends: tuple[np.ndarray, np.ndarray], axes_are: str, theme: Theme) -> None:
     (left, bottom), (right, top) = ends
-    axes.set(xlim=(left, right), ylim=(bottom, top))
+    axes.set(xlim=(left, right), ylim=(bottom, top), box_aspect=1)
     axes.set_facecolor("none")
     for spine in axes.spines.values():
         spine.set_color(theme.rule)
