@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from zerosum.bench._frame import _code
-from zerosum.core.batch import DataShape, Table
+from zerosum.core.batch import Batch, DataShape, Table
 from zerosum.core.files import cache_dir, digest, save_json
 from zerosum.core.plan import Plan
 
@@ -26,10 +26,10 @@ ROWS = 100_000
 class Points:
     """A Source of rows of two numbers: Gaussians of deviation `spread` about `centres`, float [m, 2]."""
 
-    holds = Table
+    holds: type[Batch] = Table
     shape = DataShape(1, 2, 1)
 
-    def __init__(self, name: str, centres: Sequence[tuple[float, float]], spread: float):
+    def __init__(self, name: str, centres: Sequence[tuple[float, ...]], spread: float):
         self.name, self.centres, self.spread = name, np.array(centres, np.float64), spread
         self.fingerprint = digest([name, self.centres.tolist(), spread])
         random = np.random.default_rng(0)
@@ -88,12 +88,13 @@ def _played(game: Game, points: Points, plan: Plan, count: int) -> list[dict]:
     assert plan.images is not None
     torch.set_flush_denormal(True)  # as the trainer does
     match, found = Match(game, points, plan, choose(plan), total=plan.images), []
-    z = game.generator().latents(SAMPLES, seed=plan.seed)  # type: ignore[attr-defined]
+    G: Any = game.generator()  # on the live networks
+    z = G.latents(SAMPLES, seed=plan.seed)
     for number in range(1, count + 1):
         while match.clock.images < number * plan.images / count:
             match.play_round()
         with torch.inference_mode():
-            made = game.generator()(z).numpy()
+            made = G(z).numpy()
         modes, good = points.judged(made)
         found.append({"images": match.clock.images, "modes": modes, "good": good, "points": made.round(3).tolist()})
     return found

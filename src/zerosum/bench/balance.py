@@ -16,6 +16,7 @@ from zerosum.report.charts import LIGHT, blank, to_png
 
 FIGURE = Path("docs/img/balance-ring.png")
 BATCH, LOOKS = 64, 16
+SHOWN = 500  # points in each picture of the figure
 
 
 @dataclass(frozen=True)
@@ -100,20 +101,20 @@ def _held(looks: Sequence[dict]) -> float:
 
 
 def _draw(drawn: Mapping[str, list[dict]]) -> None:
-    """The docs' figure: a row for each run or remedy, with what the first seed made at six looks."""
-    shown = np.linspace(0, LOOKS - 1, 6).round().astype(int)
-    figure = blank(1.6 * len(shown), 1.75 * len(drawn))
-    for row, (name, looks) in enumerate(drawn.items()):
+    """The docs' figure: a column for each run or remedy, with what the first seed made at four looks, downwards."""
+    shown = np.linspace(LOOKS // 4, LOOKS, 4).astype(int) - 1
+    figure = blank(1.25 * len(drawn), 1.3 * len(shown) + 0.2)
+    for column, (name, looks) in enumerate(drawn.items()):
         away = next(run.away for run in RUNS if name in {f"{run.name}_without", *run.remedies})
-        for column, look in enumerate(shown):
-            axes = figure.add_subplot(len(drawn), len(shown), row * len(shown) + column + 1)
-            x, y = np.array(looks[look]["points"]).T
-            axes.scatter(x - away, y, s=1.2, color=LIGHT.accent, linewidths=0)
-            axes.scatter(*(_points.ring().centres.T), s=26, facecolors="none", edgecolors=LIGHT.muted, linewidths=0.7)
+        for row, look in enumerate(shown):
+            axes = figure.add_subplot(len(shown), len(drawn), row * len(drawn) + column + 1)
+            x, y = np.array(looks[look]["points"][:SHOWN]).T
+            axes.scatter(x - away, y, s=1, color=LIGHT.accent, linewidths=0)
+            x, y = _points.ring().centres.T
+            axes.scatter(x, y, s=14, facecolors="none", edgecolors=LIGHT.muted, linewidths=0.7)
             axes.set(xlim=(-3.4, 3.4), ylim=(-3.4, 3.4), aspect="equal", xticks=[], yticks=[])
             axes.spines[:].set_color(LIGHT.rule)
-            title = name.replace("_", " ") if column == 0 else f"{looks[look]['images']:,} rows"
-            axes.set_title(title, loc="left", fontsize=8, color=LIGHT.ink)
+            axes.set_title("" if row else name.replace("_", " "), loc="left", fontsize=8, color=LIGHT.ink)
     FIGURE.parent.mkdir(parents=True, exist_ok=True)
     with written(FIGURE) as temporary:
         temporary.write_bytes(to_png(figure))

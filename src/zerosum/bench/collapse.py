@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from zerosum.bench import _points
 from zerosum.bench._classifier import Classifier, classifier
 from zerosum.bench._frame import Budget, Measure, cached_run, measure
-from zerosum.core.batch import DataShape, Images
+from zerosum.core.batch import Batch, DataShape, Images
 from zerosum.core.files import digest, written
 from zerosum.core.generator import load
 from zerosum.core.pictures import grid, save_png, to_uint8
@@ -36,7 +37,7 @@ LEVERS: Mapping[str, dict] = {  # what is pulled, by name
 }
 ON_DIGITS = ("without", "deviation", "pack")
 PRINTED = ("spectral", "r1")  # levers of balance, which promise nothing here
-LOOKS = 20
+LOOKS, SHOWN = 20, 1_000  # points in the figure
 SAMPLES = 26_000  # stacked digits judged: 26 a mode
 Found = dict[str, list[float]]  # by lever, a value a seed
 
@@ -76,15 +77,13 @@ def _looks(levers: dict, rounds: int, seed: int, count: int) -> list[dict]:
 
 def _beside(what: str, found: Found, printed: Mapping[str, str]) -> list[Measure]:
     """A measure for each lever, beside the best seed without; those of `printed` are not judged, and it says why."""
-    best = {"baseline": max(found["without"]), "baseline_name": "best without"}
-    return [
-        measure(
-            *("collapse", f"{what}_{name}", values),
-            **({} if name == "without" else best),
-            **({"applies": False, "note": printed[name]} if name in printed else {}),
-        )
-        for name, values in found.items()
-    ]
+    measures = []
+    for name, values in found.items():
+        more: dict[str, Any] = {"applies": False, "note": printed[name]} if name in printed else {}
+        if name != "without":
+            more |= {"baseline": max(found["without"]), "baseline_name": "best without"}
+        measures.append(measure("collapse", f"{what}_{name}", values, **more))
+    return measures
 
 
 def _draw(ends: dict[str, dict]) -> None:
@@ -92,9 +91,10 @@ def _draw(ends: dict[str, dict]) -> None:
     points, figure = _points.grid(), blank(2.6 * len(ends), 3.0)
     for number, (name, end) in enumerate(ends.items(), 1):
         axes = figure.add_subplot(1, len(ends), number)
-        x, y = np.array(end["points"]).T
+        x, y = np.array(end["points"][:SHOWN]).T
         axes.scatter(x, y, s=1.5, color=LIGHT.accent, linewidths=0)
-        axes.scatter(*points.centres.T, s=14, facecolors="none", edgecolors=LIGHT.muted, linewidths=0.6)
+        x, y = points.centres.T
+        axes.scatter(x, y, s=14, facecolors="none", edgecolors=LIGHT.muted, linewidths=0.6)
         axes.set(xlim=(-5.2, 5.2), ylim=(-5.2, 5.2), aspect="equal", xticks=[], yticks=[])
         axes.spines[:].set_color(LIGHT.rule)
         title = f"{name}: {end['modes']} modes, {end['good']:.0%} good"
@@ -110,7 +110,7 @@ def _draw(ends: dict[str, dict]) -> None:
 class Stacked:
     """A Source of three grey digits each, one a channel: 1,000 modes (Metz et al. 2016, arXiv 1611.02163, 3.3)."""
 
-    holds = Images
+    holds: type[Batch] = Images
 
     def __init__(self, digits: Pictures, length: int = 100_000):
         self.name, self.digits = "stacked_digits", digits
@@ -142,7 +142,7 @@ def remedies_on_digits(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
         found[name] = [_reached(name, levers, images, n, seed, digits, tell) for seed in seeds]
     without = found.pop("without")
     times = {name: [n / max(1, w) for n, w in zip(by_seed, without, strict=True)] for name, by_seed in found.items()}
-    best = {"baseline": max(without), "baseline_name": "modes without, best"}
+    best: dict[str, Any] = {"baseline": max(without), "baseline_name": "modes without, best"}
     return [
         measure("collapse", "digits_without", without),
         *(measure("collapse", f"digits_{name}", values, **best) for name, values in times.items()),
