@@ -20,7 +20,7 @@ from zerosum.data.mnist import mnist
 from zerosum.data.pictures import Pictures
 from zerosum.data.unpaired import UnpairedPictures, unpaired
 
-IMAGES = {"smoke": 32, "quick": 4_000, "full": 40_000}
+IMAGES = {"smoke": 32, "quick": 4_000, "full": 32_000}
 COUPLES = {"smoke": 16, "quick": 200, "full": 1000}
 KNOWN = 10_000  # real pictures, of which the classifiers learn
 TOLERANCE = 32  # levels by which a channel of two agreeing pixels may differ: an eighth of the range

@@ -17,6 +17,7 @@ from zerosum.core.errors import require
 from zerosum.core.game import Clock, Game, Moves, Player, Turn
 from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.plan import Plan
+from zerosum.games.dcgan import normal_weights
 from zerosum.layers.shapes import Crop, Reshape, doublings, halved
 from zerosum.losses.adversarial import says_fake, says_real
 
@@ -163,7 +164,7 @@ def trunk(z: int, widths: list[int], shape: DataShape) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Linear(z, widths[-1] * h * w, bias=False), Reshape(widths[-1], h, w)]
     for wide, narrow in pairwise(widths[::-1]):
         layers += [nn.BatchNorm2d(wide), nn.ReLU(), nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False)]
-    return nn.Sequential(*layers, nn.BatchNorm2d(widths[0]), nn.ReLU()).apply(weights)
+    return nn.Sequential(*layers, nn.BatchNorm2d(widths[0]), nn.ReLU()).apply(normal_weights)
 
 
 def head(widths: list[int], shape: DataShape) -> nn.Sequential:
@@ -171,12 +172,12 @@ def head(widths: list[int], shape: DataShape) -> nn.Sequential:
     return nn.Sequential(
         *(nn.ConvTranspose2d(widths[0], widths[0], 4, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()),
         *(nn.Conv2d(widths[0], shape.channels, 3, padding=1), Crop(shape.height, shape.width), nn.Tanh()),
-    ).apply(weights)
+    ).apply(normal_weights)
 
 
 def eye(widths: list[int], shape: DataShape) -> nn.Sequential:
     """From pictures to features of half the size."""
-    return nn.Sequential(nn.Conv2d(shape.channels, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)).apply(weights)
+    return nn.Sequential(nn.Conv2d(shape.channels, widths[0], 4, 2, 1), nn.LeakyReLU(0.2)).apply(steady_weights)
 
 
 def mind(widths: list[int], shape: DataShape) -> nn.Sequential:
@@ -185,12 +186,11 @@ def mind(widths: list[int], shape: DataShape) -> nn.Sequential:
     for narrow, wide in pairwise(widths):
         layers += [nn.Conv2d(narrow, wide, 4, 2, 1), nn.LeakyReLU(0.2)]
     h, w = halved(shape.height, len(widths)), halved(shape.width, len(widths))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * h * w, 1)).apply(weights)
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * h * w, 1)).apply(steady_weights)
 
 
-def weights(module: nn.Module) -> None:
-    """Weights that keep the variance (He et al. 2015), zero biases."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+def steady_weights(module: nn.Module) -> None:
+    """Weights that keep the variance (He et al. 2015), for what has no norms; zero biases."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, 0.2)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+        nn.init.zeros_(module.get_parameter("bias"))
