@@ -11,12 +11,17 @@ import torch
 from PIL import Image
 from pyarrow import csv, parquet
 
+import zerosum as zs
+from tests.conftest import Blobs
 from zerosum import cli
 from zerosum.core.batch import DataShape
 from zerosum.core.generator import load
+from zerosum.core.pictures import from_uint8, to_uint8
+from zerosum.core.plan import Plan
 from zerosum.data.table import table
 from zerosum.games import dcgan
 from zerosum.games.ae import AE, Settings
+from zerosum.report.film import pictures_in
 
 
 @pytest.fixture
@@ -100,6 +105,49 @@ def test_a_table_needs_nothing_but_the_snapshot(wide: Path, tmp_path: Path, caps
     first = generator(generator.encode(rows.batch(np.arange(1)).x))[0, 0].item()
     column = rows.shape.columns[0]
     assert again["a"][rows.rows[0]] == pytest.approx(first * column.scale + column.mean, rel=1e-5)
+
+
+def test_a_table_is_trained_on_and_reduced(wide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wide.write_text(
+        wide.read_text(encoding="utf-8").replace("\n", ",7\n").replace("kind,7", "kind,same"), encoding="utf-8"
+    )
+    run = tmp_path / "run"
+    argv = [
+        "train",
+        "ae",
+        str(wide),
+        "--z",
+        "2",
+        "--width",
+        "2",
+        "--images",
+        "128",
+        "--run",
+        str(run),
+        "--device",
+        "cpu",
+    ]
+    assert cli.main(argv) == 0
+    out, err = capsys.readouterr()
+    assert "column kind: it holds words, no numbers\ncolumn same: it is 7 in every row" in err
+    assert "wide: 1" in err
+    assert "; 4 columns" in err
+    assert f"zerosum reduce {run} DATA" in out
+    assert cli.main(["reduce", str(run), str(wide), "-o", str(tmp_path / "codes.csv")]) == 0
+    assert csv.read_csv(tmp_path / "codes.csv").num_rows == 150
+
+
+def test_a_run_that_does_not_sample_draws_the_first_reals_again(tmp_path: Path, blobs: Blobs) -> None:
+    run = zs.train(
+        "ae", blobs, images=16, settings={"z": 2, "width": 2}, plan=Plan(batch=8, score=0), run=tmp_path / "run"
+    )
+    generator, last = load(run.snapshots[-1]), run.grids[-1]
+    with Image.open(run.path / "reals.png") as reals, Image.open(last) as drawn:
+        assert reals.size == drawn.size
+    x = from_uint8(pictures_in(run.path / "reals.png", 32, 32))
+    made = to_uint8(generator(generator.encode(x)))
+    np.testing.assert_allclose(pictures_in(last, 32, 32).astype(int), made.astype(int), atol=1)
+    assert len(run.grids) > 1
 
 
 def test_refusals(net: Path, photos: Path, wide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from zerosum.core.batch import Column, DataShape, TableShape
+from zerosum.core.batch import Column, DataShape, Images, TableShape
 from zerosum.core.errors import Refusal
 from zerosum.core.generator import Header
-from zerosum.data.catalog import is_table, open_source
+from zerosum.data.catalog import is_table, open_source, refuse_a_look, refuse_other, refuse_unknown
 from zerosum.data.table import standardised, table
 
 
@@ -126,6 +126,12 @@ def test_it_is_opened_by_its_ending(zoo: Path, tmp_path: Path) -> None:
     assert is_table(str(zoo))
     assert not is_table(str(tmp_path / "none.csv"))
     assert len(open_source(str(zoo))) == 3
+    with pytest.raises(Refusal, match=r"none.csv: no such file. Wanted a table"):
+        refuse_unknown(str(tmp_path / "none.csv"))
+    with pytest.raises(Refusal, match=r"dcgan plays on pictures; .*zoo.csv is a table"):
+        refuse_other(str(zoo), Images, "dcgan plays on")
+    with pytest.raises(Refusal, match="is a table: --channels"):
+        refuse_a_look(str(zoo), True)
 
 
 def test_a_generators_file_keeps_the_columns() -> None:

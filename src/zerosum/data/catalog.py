@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SIDE = 64  # pixels to which pictures are taken where nobody asks for another size
 TABLES = (".csv", ".tsv", ".parquet")
-
-
 _SELECTION = re.compile(r"(.+?):([^:=/\\]+=.*)")  # avatars:glasses=none,hat=none
 
 
@@ -202,6 +200,8 @@ def refuse_unknown(name_or_path: str) -> None:
     if path.is_file():
         _refuse_a_file(path)
     elif not path.exists() and base not in DATA:
+        if path.suffix.lower() in TABLES:
+            raise Refusal(f"{base}: no such file. Wanted a table with a heading.")
         if len(path.parts) > 1 or base.endswith("/"):
             raise Refusal(f"{base}: no such folder or zip. Wanted one that holds pictures.")
         raise Refusal(
