@@ -35,7 +35,7 @@ def draw(panels: Sequence[Curves], path: Path) -> None:
         _finish(axes, panel)
     names = figure.axes[0].get_legend_handles_labels()
     figure.legend(
-        *names, loc="outside upper right", ncols=len(COLOURS), frameon=False, fontsize=8.5, labelcolor=LIGHT.ink
+        *names, loc="outside upper right", ncols=2 * len(panels), frameon=False, fontsize=8.5, labelcolor=LIGHT.ink
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     with written(path) as temporary:

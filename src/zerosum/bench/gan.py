@@ -15,22 +15,22 @@ from zerosum import api
 from zerosum.bench._classifier import classifier
 from zerosum.bench._curves import Curves, draw
 from zerosum.bench._frame import Budget, Measure, cached_run, measure
-from zerosum.bench._moves import moved, scalar
+from zerosum.bench._moves import moved
 from zerosum.core.batch import Images, Source
-from zerosum.core.game import Clock
 from zerosum.core.generator import LatentGenerator, load
-from zerosum.core.machine import choose
 from zerosum.core.pictures import from_uint8, grid, labelled_columns, save_png, to_uint8
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
 from zerosum.data.mnist import fashion_mnist, mnist
 from zerosum.games.gan import GAN
+from zerosum.losses.adversarial import minimax, says_real
 from zerosum.metrics.classes import RARE
 from zerosum.metrics.panel import Panel
-from zerosum.training.match import Match
 
 FOLDER = Path("docs/img")
+WORD = "D's word on the fakes"
+LOSSES = {"gradient of log(1 - D(G(z)))": minimax, "gradient of -log D(G(z))": says_real}
 TRICKS = 8  # generators that one D meets, one after the other
 
 
@@ -151,7 +151,7 @@ def _word(D: nn.Module, x: Tensor) -> float:
 
 def _draw_lessons(source: Source, generator: LatentGenerator, seed: int, amounts: Amounts) -> None:
     """The docs' figures, from the first seed."""
-    _draw_saturation(source, seed, amounts)
+    _draw_saturation(source, seed)
     D = _judge(generator)
     own, trick = generator.images(6, seed=0), _tricked(D, source, amounts, seed)
     real = source.batch(np.arange(6)).x  # type: ignore[attr-defined]
@@ -204,33 +204,16 @@ def _drawn(source: Source, num: int, seed: int) -> Iterator[Images]:
         yield source.batch(random.integers(len(source), size=64))  # type: ignore[misc]
 
 
-def _draw_saturation(source: Source, seed: int, amounts: Amounts) -> None:
-    """Both losses of G, with a D that has five steps to its one."""
-    panels = {"D's word on the fakes": {}, "Gradient that reaches G": {}}  # type: ignore[var-annotated]
-    for name, loss in (("log(1 - D(G(z)))", "minimax"), ("-log D(G(z))", "nonsaturating")):
-        rounds, words, norms = _course(loss, source, seed, amounts.deceive)
-        for panel, values in zip(panels.values(), (words, norms), strict=True):
-            panel[name] = (rounds, values)
-    draw(
-        [Curves(title, "steps of G", curves, ("linear", "log")) for title, curves in panels.items()],
-        FOLDER / "gan-losses.png",
-    )
-
-
-def _course(loss: str, source: Source, seed: int, rounds: int) -> tuple[list[int], list[float], list[float]]:
-    """Every fifth round: its number, D's mean word on the fakes, the norm of the gradient that moves G."""
-    game = api.build("gan", source, {"loss": loss, "n_critic": 5}, seed)
+def _draw_saturation(source: Source, seed: int) -> None:
+    """What of either loss reaches a G that has not learnt yet, while D alone learns to tell its fakes."""
+    game = api.build("gan", source, {}, seed)
     assert isinstance(game, GAN)
-    plan = Plan(batch=64, micro=64, order="epochs", seed=seed)
-    match = Match(game, source, plan, choose(plan), total=rounds * 64 * 5)
-    looks = list(range(5, rounds + 1, 5))
-    words, norms = [], []
-    for number in range(1, rounds + 1):
-        match.play_round()
-        if number in looks:
-            fakes = game.fakes(256)
-            words.append(_word(game.D, fakes))
-            gradients = torch.autograd.grad(scalar(game.G_loss(Images(fakes), Clock())), list(game.G.parameters()))
-            norms.append(torch.cat([g.flatten() for g in gradients]).norm().item())
-            game.train()
-    return looks, words, norms
+    steps, found = range(1, 201), {name: [] for name in (WORD, *LOSSES)}  # type: ignore[var-annotated]
+    for _ in moved(game, "D", game.D_loss, _drawn(source, len(steps), seed)):
+        logits = game.D(game.fakes(256))
+        found[WORD].append(logits.sigmoid().mean().item())
+        for name, loss in LOSSES.items():
+            gradients = torch.autograd.grad(loss(logits), list(game.G.parameters()), retain_graph=True)
+            found[name].append(torch.cat([g.flatten() for g in gradients]).norm().item())
+    curves = {name: (steps, values) for name, values in found.items()}
+    draw([Curves("While D alone learns", "steps of D", curves, ("linear", "log"))], FOLDER / "gan-losses.png")
