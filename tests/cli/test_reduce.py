@@ -14,6 +14,7 @@ from pyarrow import csv, parquet
 import zerosum as zs
 from tests.conftest import Blobs
 from zerosum import cli
+from zerosum.cli import reduce
 from zerosum.core.batch import DataShape
 from zerosum.core.generator import load
 from zerosum.core.pictures import from_uint8, to_uint8
@@ -148,6 +149,14 @@ def test_a_run_that_does_not_sample_draws_the_first_reals_again(tmp_path: Path, 
     made = to_uint8(generator(generator.encode(x)))
     np.testing.assert_allclose(pictures_in(last, 32, 32).astype(int), made.astype(int), atol=1)
     assert len(run.grids) > 1
+
+
+@pytest.mark.parametrize(
+    ("ours", "pca", "says"),
+    [(0.08, 0.1, "20% less than"), (0.11, 0.1, "10% more than"), (0.66, 0.1, "6.6 times"), (0.1, 0.0, "beside")],
+)
+def test_the_error_beside_pcas_in_words(ours: float, pca: float, says: str) -> None:
+    assert reduce._beside(ours, pca) == says
 
 
 def test_refusals(net: Path, photos: Path, wide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -200,13 +200,21 @@ def _record(whole: Whole, codes: np.ndarray, errors: np.ndarray) -> dict[str, An
 def _text(record: dict[str, Any]) -> str:
     what, ours, pca = record["what"], record["error"], record["pca"]
     on = f"{record['judged']:,} {what} held out" if record["held_out"] else f"all {what}, seen in training or not"
-    less = f"{abs(1 - ours / pca):.0%} {'less' if ours <= pca else 'more'} than" if pca > 1e-9 else "beside"
     numbers = "number" if record["length"] == 1 else f"{record['length']} numbers"
     unusual = ", ".join(f"{one['name']} ({one['error']:.3g})" for one in record["unusual"])
     return "\n".join(
         [
             f"{record['codes']}: {record['number']:,} {what}, {numbers} each; their map: {record['map']}",
-            f"error: {ours:.4g}, {less} the {pca:.4g} of PCA with as many numbers (mean square, on {on})",
+            f"error: {ours:.4g}, {_beside(ours, pca)} the {pca:.4g} of PCA with as many numbers (mean square, on {on})",
             f"most unusual, by their errors: {unusual}",
         ]
     )
+
+
+def _beside(ours: float, pca: float) -> str:
+    """How the error compares, in words."""
+    if pca < 1e-9:
+        return "beside"
+    if ours > 2 * pca:
+        return f"{ours / pca:.1f} times"
+    return f"{abs(1 - ours / pca):.0%} {'less' if ours <= pca else 'more'} than"

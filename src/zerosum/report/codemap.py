@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import matplotlib
@@ -14,7 +15,7 @@ from zerosum.core.pictures import on_checkers, to_pil
 from zerosum.report.charts import LIGHT, Theme, blank
 
 SIDE = 1000  # px of the map's ground, on which no two pictures lie over each other
-PICTURE = 34  # px; the longer side of a picture there
+PICTURE, LARGEST = 34, 72  # px; the longer side of a picture there, of many and of few
 FRAME = 2  # px of colour about a picture
 MOST = 10  # classes that can be told apart by colour
 EDGE = 0.5  # per cent of the codes at each end that the map's edge may cut off, and draws on it
@@ -78,9 +79,10 @@ def draw(
 def _ground(at: np.ndarray, pixels: np.ndarray, tints: Sequence[tuple[int, ...]]) -> np.ndarray:
     """uint8 [SIDE, SIDE, 4]: as many pictures as find room, each in its frame; the rest is see-through."""
     ground = np.zeros((SIDE, SIDE, 4), np.uint8)
+    side = min(LARGEST, max(PICTURE, SIDE // (2 * math.isqrt(len(pixels)) or 1)))
     for (x, y), picture, tint in zip(at, on_checkers(pixels), tints, strict=True):
         small = to_pil(picture).convert("RGB")
-        small.thumbnail((PICTURE, PICTURE), Image.Resampling.LANCZOS)
+        small.thumbnail((side, side), Image.Resampling.LANCZOS)
         framed = np.full((small.height + 2 * FRAME, small.width + 2 * FRAME, 4), (*tint, 255), np.uint8)
         framed[FRAME:-FRAME, FRAME:-FRAME, :3] = np.asarray(small)
         height, width = framed.shape[:2]
