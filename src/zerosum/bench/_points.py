@@ -18,7 +18,7 @@ from zerosum.core.plan import Plan
 if TYPE_CHECKING:
     from zerosum.core.game import Game
 
-SAMPLES = 2_500  # points judged at each look
+SAMPLES, KEPT = 2_500, 1_000  # points judged at each look; those kept for the figures
 NEAR = 3.0  # standard deviations within which a point belongs to its mode
 ROWS = 100_000
 
@@ -69,7 +69,7 @@ def ring(away: float = 0.0) -> Points:
 
 def looks(points: Points, settings: dict, plan: Plan, count: int) -> list[dict]:
     """Plays gan on the points; at `count` times, evenly to the end, what the live G makes of fixed latents:
-    "images", "modes", "good" and "points", [SAMPLES, 2]. From the cache, where it was played before."""
+    "images", "modes", "good" and "points", [KEPT, 2]. From the cache, where it was played before."""
     from zerosum import api
     from zerosum.training.recipe import complete, recipe_of
 
@@ -96,5 +96,7 @@ def _played(game: Game, points: Points, plan: Plan, count: int) -> list[dict]:
         with torch.inference_mode():
             made = G(z).numpy()
         modes, good = points.judged(made)
-        found.append({"images": match.clock.images, "modes": modes, "good": good, "points": made.round(3).tolist()})
+        found.append(
+            {"images": match.clock.images, "modes": modes, "good": good, "points": made[:KEPT].round(3).tolist()}
+        )
     return found

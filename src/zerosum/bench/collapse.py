@@ -37,7 +37,7 @@ LEVERS: Mapping[str, dict] = {  # what is pulled, by name
 }
 ON_DIGITS = ("without", "deviation", "pack")
 PRINTED = ("spectral", "r1")  # levers of balance, which promise nothing here
-LOOKS, SHOWN = 20, 1_000  # points in the figure
+LOOKS = 20
 SAMPLES = 26_000  # stacked digits judged: 26 a mode
 Found = dict[str, list[float]]  # by lever, a value a seed
 
@@ -91,7 +91,7 @@ def _draw(ends: dict[str, dict]) -> None:
     points, figure = _points.grid(), blank(2.6 * len(ends), 3.0)
     for number, (name, end) in enumerate(ends.items(), 1):
         axes = figure.add_subplot(1, len(ends), number)
-        x, y = np.array(end["points"][:SHOWN]).T
+        x, y = np.array(end["points"]).T
         axes.scatter(x, y, s=1.5, color=LIGHT.accent, linewidths=0)
         x, y = points.centres.T
         axes.scatter(x, y, s=14, facecolors="none", edgecolors=LIGHT.muted, linewidths=0.6)
