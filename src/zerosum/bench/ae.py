@@ -33,7 +33,7 @@ LINEAR, IN_TABLE = 8, 4  # numbers in the code of the linear networks, for digit
 IMAGES = {  # drawn in a run, by what it is for
     "smoke": {"linear": 128, "table": 128, "digits": 128, "avatars": 128, "denoise": 64},
     "quick": {"linear": 64_000, "table": 64_000, "digits": 32_000, "avatars": 16_000, "denoise": 9_600},
-    "full": {"linear": 384_000, "table": 128_000, "digits": 192_000, "avatars": 96_000, "denoise": 192_000},
+    "full": {"linear": 384_000, "table": 128_000, "digits": 192_000, "avatars": 64_000, "denoise": 192_000},
 }
 HELDOUT = 1000
 NOISY = {"smoke": 2, "quick": 32, "full": 100}  # pictures from which noise is taken away
