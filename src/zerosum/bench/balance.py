@@ -34,7 +34,7 @@ RUNS = (
     # Momentum carries G past D's answer to it: the fakes wander round the ring, a mode or two at a time.
     Run(
         {"z": 2, "width": 64, "rate": 3e-3, "beta1": 0.9},
-        1_600,
+        800,
         {
             "two_rates": {"rate": 3e-4, "levers": {"ttur": 10.0}},  # D's as before, G's a tenth
             "replay": {"levers": {"replay": 4096}},
@@ -51,7 +51,7 @@ RUNS = (
     # D is thirty times as quick, and the ring lies where no fake is: it is soon so sure that nothing reaches G.
     Run(
         {"z": 2, "width": 64, "rate": 1e-3, "loss": "minimax", "levers": {"ttur": 30.0}},
-        800,
+        400,
         {
             "skip": {"levers": {"ttur": 30.0, "skip": 0.9}},
             "soft": {"levers": {"ttur": 30.0, "soft": "two-sided"}},
