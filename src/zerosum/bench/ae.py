@@ -100,7 +100,7 @@ def _linear(name: str, source: Source, length: int, images: int, seeds: Sequence
     """A linear autoencoder's error as a multiple of PCA's."""
     x = _unseen(source)
     pca = _errors(fit(source, components=length, pictures=len(source)).nearest(x), x).mean().item()
-    nets = [_trained(source, images, seed, z=length, network="linear", rate=1e-2) for seed in seeds]
+    nets = [_trained(source, images, seed, batch=64, z=length, network="linear", rate=1e-2) for seed in seeds]
     errors = [_errors(again(net, x), x).mean().item() for net in nets]
     return measure("ae", name, [e / pca for e in errors], baseline=pca, baseline_name=f"PCA's error, k = {length}")
 
