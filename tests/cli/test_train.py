@@ -177,6 +177,9 @@ def test_a_stopped_run_given_as_data_says_how_it_goes_on(tmp_path: Path, capsys:
     zs.Run(tmp_path).write_info({"recipe": "0", "data": {"name": "cats"}, "command": "zerosum train cats"})
     assert cli.main(["train", str(tmp_path)]) == 1
     assert "run the same command again: zerosum train cats" in capsys.readouterr().err
+    zs.Run(tmp_path).write_info({"recipe": "0", "opened": {"data": "cats", "second": "dogs"}})
+    assert cli.main(["train", str(tmp_path)]) == 1
+    assert "its data was cats and dogs" in capsys.readouterr().err
 
 
 def test_a_run_json_of_nobody_knows_whom_stops_nothing(photos: Path, tmp_path: Path) -> None:
