@@ -145,9 +145,8 @@ def _refuse_a_run(data: Path) -> None:
                 raise Refusal(f"{data} holds runs, such as {run.path}: their charts would become pictures to learn "
                               "from. Name a folder that holds your own pictures alone.")  # fmt: skip
             opened, noted = info.get("opened") or {}, info.get("data") or {}
-            its = " and ".join(opened[which] for which in ("data", "second") if opened.get(which)) or noted.get(
-                "name", "?"
-            )
+            named = [opened[which] for which in ("data", "second") if opened.get(which)]
+            its = " and ".join(named) or noted.get("name", "?")
             on = f"To go on, run the same command again: {info.get('command', 'zs.train(...)')}"
             if info.get("finished"):
                 on = f"It is finished; `zerosum sample {data}` draws."
