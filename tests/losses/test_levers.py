@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.contract import test_games as contract
+from zerosum.cli import train
+from zerosum.cli._common import parse
 from zerosum.core import catalog
 from zerosum.core.batch import DataShape
 from zerosum.core.errors import Refusal
@@ -190,6 +192,21 @@ def test_unknown_levers_are_refused_with_the_nearest() -> None:
         catalog.config(catalog.game("house"), {"levers": {"repaly": 512}})
     with pytest.raises(Refusal, match="wanted settings by name"):
         catalog.config(catalog.game("house"), {"levers": 3})
+
+
+def test_on_the_command_line_they_bear_their_whole_name() -> None:
+    argv = ["avatars", "--width", "8", "--levers.soft", "one-sided", "--levers.deviation", "--levers.n-critic", "2"]
+    settings = parse(train._with_settings("house"), argv, "train house", "").settings  # type: ignore[attr-defined]
+    wanted = replace(
+        catalog.game("house").Config(), width=8, levers=Levers(soft="one-sided", deviation=True, n_critic=2)
+    )
+    assert catalog.config(catalog.game("house"), asdict(settings)) == wanted
+
+
+@pytest.mark.parametrize(("game", "given"), [("house", {"r1": 1.0}), ("gan", {"n_critic": 2})])
+def test_what_a_game_has_under_another_name_is_refused(game: str, given: dict) -> None:
+    with pytest.raises(Refusal, match="--gamma" if game == "house" else "--n_critic"):
+        catalog.config(catalog.game(game), {"levers": given})
 
 
 def test_the_tutorials_networks_have_no_levers() -> None:
