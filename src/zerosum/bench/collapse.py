@@ -24,7 +24,7 @@ from zerosum.data.pictures import Pictures
 from zerosum.report.charts import LIGHT, blank, to_png
 
 DOCS = Path("docs/img")
-GAN = {"z": 2, "width": 64, "rate": 2e-2}  # so brisk that it collapses without a lever
+GAN = {"z": 2, "width": 64, "rate": 3e-3, "beta1": 0.9}  # so brisk that it collapses without a lever
 DCGAN = {"z": 64, "width": 16, "rate": 1e-3}
 LEVERS: Mapping[str, dict] = {  # what is pulled, by name
     "without": {},
