@@ -48,7 +48,7 @@ class Amounts:
 AMOUNTS = {
     "smoke": Amounts(128, 128, 64, 2, 1),
     "quick": Amounts(19_200, 6_400, 500, 100, 50),
-    "full": Amounts(256_000, 60_000, 1000, 400, 200),
+    "full": Amounts(768_000, 60_000, 1000, 400, 200),
 }
 
 
