@@ -92,6 +92,14 @@ def test_a_perceptron_ends_without_an_activation() -> None:
     assert sum(p.numel() for p in net.parameters()) == (3 + 1) * 7 + (7 + 1) * 2
 
 
+def test_batch_norm_is_for_pictures_and_for_G_alone() -> None:
+    def norms(net: nn.Module) -> int:
+        return sum(isinstance(module, nn.BatchNorm1d) for module in net.modules())
+
+    pictures, table = GAN(Settings(z=4, width=8), GREY), GAN(Settings(z=4, width=8), ROWS)
+    assert [norms(net) for net in (pictures.G, pictures.D, table.G, table.D)] == [2, 0, 0, 0]
+
+
 @pytest.mark.parametrize("setting", [{"n_critic": 0}, {"z": 0}, {"beta1": 1.0}])
 def test_settings_out_of_range_are_refused(setting: dict) -> None:
     with pytest.raises(Refusal, match=f"--{next(iter(setting))}"):
