@@ -28,7 +28,7 @@ class Options:
     label: Annotated[
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=CLASS", help_behavior_hint="")
     ] = ()
-    """What the pictures shall have, such as glasses=round; once for each label. For games that learn labels."""
+    """What the pictures shall have, such as glasses=sunglasses; once for each label. For games that learn labels."""
     seed: int = 0
     """Decides the noise. The same seed draws the same pictures, and more of them begin with the same."""
     out: Annotated[
@@ -95,7 +95,7 @@ def _labels(given: tuple[str, ...]) -> dict[str, str]:
     for words in given:
         name, equals, value = (part.strip() for part in words.partition("="))
         if not (name and equals and value):
-            raise Refusal(f"--label {words}: wanted NAME=CLASS, such as glasses=round.")
+            raise Refusal(f"--label {words}: wanted NAME=CLASS, such as glasses=sunglasses.")
         if name in labels:
             raise Refusal(f"--label {name} comes twice, as {labels[name]} and {value}. Draw them one after the other.")
         labels[name] = value
