@@ -160,8 +160,8 @@ class Generator(nn.Module):
     def images(self, n: int, seed: int = 0, batch: int = 64, labels: Mapping[str, str] | None = None) -> Tensor:
         """n pictures, float32 [n, C, H, W] in [-1, 1] on the CPU. Picture i depends on `seed` and i alone.
 
-        `labels`, such as {"glasses": "sunglasses"}: what all of them shall have; what is not named is drawn as it came in
-        the data. Raises Refusal if this generator does not sample, learnt a table (see `rows`), or was not trained
+        `labels`, such as {"glasses": "sunglasses"}: what all of them shall have; what is not named is drawn as it came
+        in the data. Raises Refusal if this generator does not sample, learnt a table (see `rows`), or was not trained
         with such labels.
         """
         if not isinstance(self, Samples):
