@@ -70,10 +70,11 @@ def show(record: Any, as_json: bool, text: str) -> None:
 def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     """Reads numbers, those that may be left open and rows of them, as the parser would, but says in plain words what
     is none; its own words are of Python's types."""
-    kinds = {int: int, int | None: int, tuple[int, ...]: int, float: float, float | None: float}
+    rows: list[Any] = [tuple[int, ...], tuple[int, ...] | None]
+    kinds: dict[Any, type] = {int: int, int | None: int, float: float, float | None: float, **dict.fromkeys(rows, int)}
     if info.type not in kinds:
         return None
-    kind, is_row = kinds[info.type], info.type == tuple[int, ...]
+    kind, is_row = kinds[info.type], info.type in rows
 
     def read(words: list[str]) -> Any:
         numbers = tuple(_read(kind, word) for word in words)
@@ -83,8 +84,8 @@ def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
         nargs="*" if is_row else 1,
         metavar=f"[{kind.__name__.upper()} ...]" if is_row else kind.__name__.upper(),
         instance_from_str=read,
-        is_instance=lambda value: isinstance(value, tuple if is_row else info.type | int),
-        str_from_instance=lambda value: [str(v) for v in (value if is_row else [value])],
+        is_instance=lambda value: type(value) in (tuple, type(None)) if is_row else isinstance(value, info.type | int),
+        str_from_instance=lambda value: [str(v) for v in (value if type(value) is tuple else [value])],
     )
 
 
