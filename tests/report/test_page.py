@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.report.made_up import made_up_generator, made_up_run, made_up_scores
-from zerosum.core import generator
+from zerosum.core import catalog, generator
+from zerosum.core.batch import DataShape
 from zerosum.core.errors import Refusal
 from zerosum.core.run import Run
 from zerosum.report import charts, page
@@ -115,9 +116,12 @@ def test_names_are_escaped(tmp_path: Path) -> None:
 def test_the_best_snapshot_draws_where_it_can_be_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made_up_run(tmp_path)
     (tmp_path / "best.safetensors").touch()
-    assert page._samples(run) == (page._picture_file(run.grids[-1]), 2560)  # damaged: the newest grid instead
+    assert page._samples(run, page.played(run)) == (
+        page._picture_file(run.grids[-1]),
+        2560,
+    )  # damaged: the newest grid instead
     monkeypatch.setattr(generator, "load", lambda path: made_up_generator())
-    picture, images = page._samples(run)
+    picture, images = page._samples(run, page.played(run))
     assert images == 2560
     assert picture == page._picture(made_up_generator().grid(36))
 
@@ -217,3 +221,20 @@ def test_the_report_tells_of_the_runs_health(tmp_path: Path) -> None:
     assert "--gamma 10" in html
     assert html.count("<polyline points=") == 2
     assert "83 % of pairs" in html
+
+
+def test_an_autoencoders_report_speaks_of_codes_and_of_one_player(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = DataShape(16, 16)
+    coder = catalog.game("ae")(catalog.game("ae").tiny, shape).generator().eval()
+    monkeypatch.setattr(generator, "load", lambda path: coder)
+    run = made_up_run(tmp_path)
+    (tmp_path / "best.safetensors").touch()
+    run.write_info(run.info | {"parameters": {"AE": 10}})
+    html = page.write_report(run).read_text(encoding="utf-8")
+    for words in ("Made again from their codes", "always the same picture", "One player alone"):
+        assert words in html
+    for words in ("Two players", "the same noise", "<h2>Scores</h2>", "zerosum sample", "No walk yet"):
+        assert words not in html
+    assert page.what_comes_of(None) == "pictures"

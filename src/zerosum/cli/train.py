@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import shlex
 import sys
@@ -166,14 +165,21 @@ def _started_by(team: Team) -> list[str]:
 
 
 def _say_what_came_of_it(run: Run, as_json: bool) -> None:
-    from zerosum.report.page import longer
+    from zerosum.report.page import longer, played, what_comes_of
 
     report, path = run.path / "report.html", shlex.quote(str(run.path))
     seconds = run.times()[-1]["seconds"] if run.times() else 0.0
     scores = run.metrics()[-1] if run.metrics() else None
     record = {"run": str(run.path), "best": str(run.best), "report": str(report), "scores": scores}
-    verdict = scores["verdict"]["text"] if scores else f"Not scored; `zerosum evaluate {run.path}` tries it."
-    lines = [f"Report:     {report}", _next_step(run, path)]
+    makes = what_comes_of(played(run))
+    unscored = f"Not scored; `zerosum evaluate {run.path}` tries it." if makes == "pictures" else ""
+    verdict = scores["verdict"]["text"] if scores else unscored
+    following = {
+        "pictures": f"Draw more:  zerosum sample {path} -n 64 -o grid.png",
+        "rows": f"Draw more:  zerosum sample {path} -n 1000 -o rows.csv",
+        "codes": f"Encode:     zerosum reduce {path} DATA -o codes.parquet",
+    }
+    lines = [f"Report:     {report}", following[makes]]
     if early := run.info.get("stopped"):
         done = f"Stopped by --stop after {early:,} images, in {_duration(seconds)}: nothing more was expected."
     else:
@@ -181,19 +187,8 @@ def _say_what_came_of_it(run: Run, as_json: bool) -> None:
         again = longer(run.info.get("command") or "zerosum train", seconds)
         lines.append(f"Go longer:  {again}   (a new run, from the start)")
     if not as_json:
-        print(f"\n{done} {verdict}", file=sys.stderr)
+        print(f"\n{done} {verdict}".rstrip(), file=sys.stderr)
     show(record, as_json, "\n".join(lines))
-
-
-def _next_step(run: Run, path: str) -> str:
-    """What to do with the generator: draw where it draws, else encode."""
-    from zerosum.core.generator import Encodes, Samples, load
-
-    with contextlib.suppress(Refusal):  # a damaged snapshot is for who loads it to tell
-        generator = load(run.best)
-        if isinstance(generator, Encodes) and not isinstance(generator, Samples):
-            return f"Encode:     zerosum reduce {path} DATA -o codes.parquet"
-    return f"Draw more:  zerosum sample {path} -n 64 -o grid.png"
 
 
 def _duration(seconds: float) -> str:

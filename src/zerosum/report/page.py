@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
 import numpy as np
@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from zerosum.core import generator
+from zerosum.core.batch import TableShape
 from zerosum.core.errors import Refusal
 from zerosum.core.files import written
 from zerosum.core.pictures import to_pil
@@ -41,6 +42,9 @@ EXPLANATIONS = {
     "coverage": "The share of real pictures that have a generated one close by. Higher is better; "
     "a generator that forgets kinds of pictures scores low. Other real pictures give the ceiling.",
 }
+
+
+Makes = Literal["pictures", "rows", "codes"]  # what comes of a run: of noise pictures or rows, or of examples codes
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def scores(line: dict[str, Any]) -> list[Score]:
     return [_score(name, line[name]) for name in charts.score_names([line])]
 
 
-def next_commands(run: Run) -> list[tuple[str, str]]:
+def next_commands(run: Run, makes: Makes = "pictures") -> list[tuple[str, str]]:
     """What to try next: (what it does, the command), with the run's own path. What needs a snapshot waits for one."""
     info, path = run.info, shlex.quote(str(run.path))
     command = str(info.get("command") or "zerosum train")
@@ -100,6 +104,10 @@ def next_commands(run: Run) -> list[tuple[str, str]]:
         first = ("Go on where this run stands", command)
     if not _can_be_played(run):
         return [first]
+    if makes == "codes":
+        return [first, ("Find the codes of pictures or rows, and a map of them", f"zerosum reduce {path} DATA")]
+    if makes == "rows":
+        return [first, ("Draw rows", f"zerosum sample {path} -n 1000 -o rows.csv")]
     return [
         first,
         ("Draw more pictures", f"zerosum sample {path} -n 64 --seed 1"),
@@ -136,7 +144,8 @@ def longer(command: str, seconds: float = math.inf) -> str:
 def _contents(run: Run, info: dict[str, Any]) -> dict[str, Any]:
     """All that the template shows."""
     metrics = run.metrics()
-    samples, images = _samples(run)
+    best = played(run)
+    makes, (samples, images) = what_comes_of(best), _samples(run, best)
     scored = next((line for line in reversed(metrics) if line["images"] == images), metrics[-1] if metrics else {})
     return {
         **_headline(run, info),
@@ -158,7 +167,10 @@ def _contents(run: Run, info: dict[str, Any]) -> dict[str, Any]:
         "score_chart": _chart(charts.draw_scores, metrics) if charts.score_names(metrics) else None,
         "playable": _can_be_played(run),
         "settings": _settings(info),
-        "commands": next_commands(run),
+        "commands": next_commands(run, makes),
+        "makes": makes,
+        "depicts": info.get("shape", {}).get("height") != 1,
+        "is_duel": len(info.get("parameters", {"D", "G"})) > 1,
     }
 
 
@@ -234,11 +246,25 @@ def _duration(seconds: float) -> tuple[str, str]:
     return (f"{seconds / 60:.1f}", "minutes") if seconds < 7200 else (f"{seconds / 3600:.1f}", "hours")
 
 
-def _samples(run: Run) -> tuple[str | None, int | None]:
-    """Samples of the best snapshot as a data URI and its images; the newest grid where no snapshot can be played."""
+def played(run: Run) -> Any:
+    """The best snapshot's generator; None where no snapshot can be played."""
     with contextlib.suppress(Refusal):
-        best = generator.load(run.best)
-        return _picture(best.grid(NUM_SAMPLES)), best.header.images
+        return generator.load(run.best)
+    return None
+
+
+def what_comes_of(best: Any) -> Makes:
+    """What a run's generator, as `played` gives it, is good for; with None, pictures are taken to be."""
+    if isinstance(best, generator.Encodes) and not isinstance(best, generator.Samples):
+        return "codes"
+    return "rows" if best is not None and isinstance(best.header.shape, TableShape) else "pictures"
+
+
+def _samples(run: Run, best: Any) -> tuple[str | None, int | None]:
+    """Samples of the best snapshot as a data URI and its images; the newest grid where it draws none."""
+    with contextlib.suppress(Refusal):
+        if best is not None:
+            return _picture(best.grid(NUM_SAMPLES)), best.header.images
     if run.grids:
         return _picture_file(run.grids[-1]), film.images_of(run.grids[-1])
     return None, None
