@@ -237,7 +237,7 @@ def class_missing(record: Record) -> Finding | None:
     if len(rows) < LOOKS or len({len(row) for row in rows}) > 1:
         return None
     shares = np.mean(rows[-max(LOOKS, len(rows) // 4) :], 0)
-    if not shares.min() < 0.2 or not np.median(shares) > 0.5 or record.recent("coverage") < 0.2:
+    if not shares.min() < 0.15 or not np.median(shares) > 0.5 or record.recent("coverage") < 0.2:
         return None
     names = record.data.get("classes", [])
     one = f"'{names[shares.argmin()]}'" if len(names) == len(shares) else "One class"

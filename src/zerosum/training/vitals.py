@@ -71,7 +71,7 @@ class Vitals:
         for c in range(num):
             share = (told == c).sum().item() / max(1, (told >= 0).sum().item())
             right = (truth[told == c] == c).float().mean().item()
-            if right > 0.7 and share > 0.03:
+            if right > 0.7 and share > 0.08:
                 found[c] = share
         return found if len(found) > 1 else {}
 
