@@ -42,9 +42,10 @@ def main(argv: list[str]) -> None:
 def text(record: Record, found: dict[str, Any]) -> str:
     """What is printed: the run, its findings, the balance of the players, and the outlook."""
     info = record.info
-    head = (
-        f"{info['game']} on {info['data']['name']}, {min(record.images, info['total']):,} of {info['total']:,} images"
-    )
+    drawn = info["total"] if info.get("finished") and not record.looks else min(record.images, info["total"])
+    head = f"{info['game']} on {info['data']['name']}, {drawn:,} of {info['total']:,} images"
+    if not record.looks and info.get("finished"):
+        return f"{head}\n\nNobody looked at it: the run was too short, or nothing in this game draws from noise."
     if not record.looks:
         return f"{head}\n\nNobody has looked at it yet: there is a look each 500 images at the least. Train further."
     accused = [finding for finding in found["findings"] if finding["severity"] != "note"]

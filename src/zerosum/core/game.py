@@ -98,7 +98,7 @@ class Game(nn.Module):
     Config: ClassVar[type]  # frozen dataclass; its field docstrings are the command line's help
     when: ClassVar[str]  # when to use it, in a sentence or two
     stems_from: ClassVar[str | None] = None  # the game that it grew out of
-    restraint: ClassVar[str | None] = None  # the setting that holds D back, for findings to advise: "gamma"
+    restraint: str | None = None  # the setting that holds D back, for findings to advise: "gamma"
     tiny: ClassVar[Any]  # the Config that the contract test builds
     tiny_parent: ClassVar[str | None] = None  # a game whose tiny run this one needs first
     plays_on: ClassVar[Kinds] = Images  # or several: Images | Table

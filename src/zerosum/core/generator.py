@@ -186,7 +186,7 @@ class Generator(nn.Module):
         """
         shape = self.header.shape
         if not (isinstance(self, Samples) and isinstance(shape, TableShape)):
-            raise Refusal(f"{self.header.game} has learnt no table to draw rows of.")
+            raise Refusal(f"{self.header.game} here draws no rows: wanted one that samples, and has learnt a table.")
         with torch.inference_mode():
             return shape.in_units(self(self.latents(n, seed).to(self.device)).float().cpu().numpy())
 
@@ -243,12 +243,13 @@ class ConditionalGenerator(LatentGenerator):
         return torch.cat([super().latents(n, seed), one_hot(self.seen.draw(n, seed), self.header.shape.attributes)], 1)
 
     def labelled(self, z: Tensor, labels: Mapping[str, str]) -> Tensor:
-        """See Conditions; of other labels as many stay as they are as go with these."""
+        """See Conditions. The others are drawn among what was seen with these, each row's by its own first number."""
         attributes = self.header.shape.attributes
         wish = wished(labels, attributes)
         noise, codes = z[:, : self.z_dim], z[:, self.z_dim :].split(sizes(attributes), 1)
         y = torch.stack([code.argmax(1) for code in codes], 1)
-        changed = self.seen.agreeing(y.cpu(), wish).to(z.device) if wish else y
+        chance = torch.special.ndtr(noise[:, 0]).cpu()
+        changed = self.seen.agreeing(y.cpu(), wish, chance).to(z.device) if wish else y
         return torch.cat([noise, one_hot(changed, attributes)], 1)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -288,15 +289,15 @@ def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:
     try:
         header = Header.from_json(text)
         with torch.device("meta"):
-            wanted = _blank(header).state_dict()
+            generator = _blank(header)
+            wanted = generator.state_dict()
     except Refusal as refusal:
         raise Refusal(f"{path}: {refusal}") from refusal
     except Exception as error:  # there is no end to what a made-up config does to a constructor
         raise Refusal(f"{path}: its header describes no network ({error!r:.200}). Load another snapshot.") from error
     if fault := _difference(wanted, tensors):
         raise Refusal(f"{path}: its tensors are not those of {header.game}: {fault}. Load another snapshot.")
-    generator = _blank(header)
-    generator.load_state_dict(tensors)
+    generator.load_state_dict(tensors, assign=True)
     generator.header = header
     return generator.eval().requires_grad_(False)
 

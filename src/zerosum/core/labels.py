@@ -87,19 +87,19 @@ class Seen(nn.Module):
             return rows[(random[:, 0] * len(rows)).long()]
         return (random[:, 1:] * torch.tensor(sizes(self.attributes))).long()
 
-    def agreeing(self, y: Tensor, wish: Mapping[int, int]) -> Tensor:
+    def agreeing(self, y: Tensor, wish: Mapping[int, int], chance: Tensor) -> Tensor:
         """The rows of y, int64 [n, A], changed to have the codes wished for, by the attribute's number.
 
-        Each becomes the seen row with this wish that it shares most labels with; where none was seen, the labels
-        wished for are set alone.
+        Who agrees stays; of the others each becomes one of the seen rows with this wish, by its `chance`, float [n] in
+        [0, 1]: so what was not wished for comes as it does in the data, among those that are so. Where none was seen,
+        the labels wished for are set alone.
         """
         columns, codes = list(wish), torch.tensor(list(wish.values()))
         rows = self.rows()
         rows = rows[(rows[:, columns] == codes).all(1)]
         agrees = (y[:, columns] == codes).all(1, keepdim=True)
         if len(rows):
-            shared = (y[:, None] == rows).sum(2)
-            return torch.where(agrees, y, rows[shared.argmax(1)])
+            return torch.where(agrees, y, rows[(chance * len(rows)).long().clamp(max=len(rows) - 1)])
         y = y.clone()
         y[:, columns] = codes
         return y

@@ -59,7 +59,7 @@ class DCGAN(Game):
 
     when = "To learn, to compare, to reproduce. For your own pictures in minutes, house."
     stems_from = "gan"
-    restraint = "levers.r1"
+    restraint: str | None = "levers.r1"
     Config = Settings
     tiny = Settings(z=8, width=4)
 
@@ -68,6 +68,7 @@ class DCGAN(Game):
         build = {"radford": radford, "keras": keras}[config.network]
         self.G, self.D = build(config, shape)
         self.levers, self.past = config.levers, config.levers.memory(shape)
+        self.restraint = None if config.network == "keras" else self.restraint
 
     def players(self) -> dict[str, Player]:
         """G and D, each with Adam."""

@@ -29,8 +29,8 @@ class Effort:
         self._steps: dict[str, list[float]] = {}
         self._largest: dict[str, float] = {}
 
-    def due(self, turn: Turn) -> None:
-        """A turn is played."""
+    def moved(self, turn: Turn) -> None:
+        """A turn was played, and not passed."""
         for name in turn.names() if self.is_watched else ():
             self._due[name] = self._due.get(name, 0) + 1
 

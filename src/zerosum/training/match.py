@@ -98,7 +98,6 @@ class Match:
     def _play(self, turn: Turn, index: int, repeat: int) -> None:
         """One move: the gradients of a batch, in micro-batches, then a step of each of the turn's players."""
         self._pending = []
-        self.effort.due(turn)
         if turn.draws:
             self._first = self.clock.images
             self.clock.images += self.batch
@@ -115,6 +114,7 @@ class Match:
                 self._pending.append(moves[1])
         self.buffers.end(self.team)
         if self.team.any(moved):
+            self.effort.moved(turn)
             self._step(turn)
 
     def _load(self, first: int) -> Batch:

@@ -408,15 +408,18 @@ def _levels(record: Record, name: str) -> np.ndarray:
 def _command(record: Record, *more: str, rate: float | None = None) -> str:
     """The run's own command with another rate or options, for a new run: where Python started it, the change alone."""
     now: Any = record.info.get("config", {}).get("rate")
-    change = [f"--rate {now * rate:.2g}"] if rate is not None and isinstance(now, float) else []
+    if rate is not None and not isinstance(now, float):  # the game takes its paper's
+        return f"Train with a {'lower' if rate < 1 else 'higher'} --rate."
+    change = [f"--rate {now * rate:.2g}"] if rate is not None else []
     words = without(shlex.split(str(record.info.get("command", ""))), "--run")
     return " ".join([shlex.join(words), *change, *more]).strip() or "Change the learning rate."
 
 
 def _stronger_penalty(record: Record, times: float) -> str:
-    """The command with the discriminator's penalty changed, where the game has one; else with a lower rate."""
+    """The command with what holds the discriminator back changed, where the game has it; else with a lower rate."""
     setting = record.info.get("restraint")
-    if setting is None:
+    config = record.info.get("config", {})
+    weight: Any = functools.reduce(lambda part, name: part[name], setting.split("."), config) if setting else None
+    if weight is None or (times < 1 and not weight):  # what holds nobody back cannot be loosened
         return _command(record, rate=0.3)
-    weight: Any = functools.reduce(lambda config, name: config[name], setting.split("."), record.info["config"])
     return _command(record, f"--{setting} {weight * times or 2:g}")
