@@ -68,7 +68,7 @@ def test_pictures_become_codes(net: Path, photos: Path, tmp_path: Path, capsys: 
     assert [codes[f"z{i}"][0] for i in range(3)] == pytest.approx(z[0].tolist(), abs=1e-5)
     assert codes["error"][0] == pytest.approx((generator(z) - x).square().mean().item(), rel=1e-4)
     assert len(list((tmp_path / "again").glob("*.png"))) == 5
-    with Image.open(out.with_suffix(".png")) as drawing:
+    with Image.open(out.with_name(f"{out.stem}-map.png")) as drawing:
         assert len(drawing.convert("RGB").getcolors(1 << 24)) > 20
     printed = capsys.readouterr().out
     assert f"{out}: 5 pictures, 3 numbers each" in printed

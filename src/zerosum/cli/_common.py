@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -59,6 +60,13 @@ def refuse_within(data: str | Path, option: str, place: Path) -> None:
         raise Refusal(
             f"{option} {place} lies in {data}: the drawing would become a picture to learn from. Name a place outside."
         )
+
+
+def say_what_is_replaced(*places: Path) -> None:
+    """On stderr: which of the files are there already."""
+    for path in places:
+        if path.exists():
+            print(f"replaced: {path}", file=sys.stderr)
 
 
 def show(record: Any, as_json: bool, text: str) -> None:

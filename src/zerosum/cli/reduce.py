@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from zerosum.cli._common import parse, refuse_within, show
+from zerosum.cli._common import parse, refuse_within, say_what_is_replaced, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Options:
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """A folder or zip of pictures, or a set's name; for a run on a table, a table with the same columns."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("codes.parquet")
-    """Where the codes go, a .parquet or .csv; their map goes beside it, a .png."""
+    """Where the codes go, a .parquet or .csv; their map goes beside it, FILE-map.png."""
     label: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: the first)")] = None
     """The label that colours the map."""
     rebuilt: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
@@ -62,8 +62,9 @@ def main(argv: list[str]) -> None:
     whole = Whole(options.data, opened_as(header.shape, options.data, not options.json))
     label = _label(options.label, whole.labels)
     codes, errors = _encoded(generator, whole, options)
-    drawing = options.out.with_suffix(".png")
+    drawing = options.out.with_name(f"{options.out.stem}-map.png")
     options.out.parent.mkdir(parents=True, exist_ok=True)
+    say_what_is_replaced(options.out, drawing)
     save_table(_table(whole, codes, errors), options.out)
     _save(_map(whole, codes, label), drawing)
     record = _record(whole, codes, errors) | {"codes": str(options.out), "map": str(drawing)}
@@ -145,7 +146,11 @@ def _table(whole: Whole, codes: np.ndarray, errors: np.ndarray) -> pa.Table:
 
     own = {"row": whole.rows + 1} if whole.is_table else {"file": whole.names}
     found = {**own, **{f"z{i}": codes[:, i] for i in range(codes.shape[1])}, "error": errors}
-    labels = {f"{name}_label" if name in found else name: words for name, words in whole.labels.items()}
+    labels: dict[str, list[str]] = {}
+    for name, words in whole.labels.items():
+        while name in found or name in labels:
+            name += "_label"
+        labels[name] = words
     return pa.table({**own, **labels, **found})
 
 
@@ -200,7 +205,7 @@ def _record(whole: Whole, codes: np.ndarray, errors: np.ndarray) -> dict[str, An
 def _text(record: dict[str, Any]) -> str:
     what, ours, pca = record["what"], record["error"], record["pca"]
     on = f"{record['judged']:,} {what} held out" if record["held_out"] else f"all {what}, seen in training or not"
-    numbers = "number" if record["length"] == 1 else f"{record['length']} numbers"
+    numbers = "one number" if record["length"] == 1 else f"{record['length']} numbers"
     unusual = ", ".join(f"{one['name']} ({one['error']:.3g})" for one in record["unusual"])
     return "\n".join(
         [

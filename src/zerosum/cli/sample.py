@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from zerosum.cli._common import parse, show
+from zerosum.cli._common import parse, say_what_is_replaced, show
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,8 +120,7 @@ def _place(options: Options, suffix: str) -> Path:
     folder = options.run if options.run.is_dir() else options.run.parent
     path = options.out or folder / f"samples-seed{options.seed}{suffix}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        print(f"replaced: {path}", file=sys.stderr)
+    say_what_is_replaced(path)
     return path
 
 

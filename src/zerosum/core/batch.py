@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from types import UnionType
 from typing import ClassVar, Protocol, Self, get_args, runtime_checkable
@@ -33,13 +34,16 @@ class DataShape:
 
     @classmethod
     def from_json(cls, record: dict) -> DataShape:
-        """The inverse of `dataclasses.asdict`."""
+        """The inverse of `dataclasses.asdict`. Raises ValueError, TypeError or LookupError for what is none of its."""
         attributes = tuple(Attribute(a["name"], tuple(a["classes"])) for a in record.get("attributes", ()))
         size = record["height"], record["width"], record["channels"]
-        if "columns" not in record:
-            return DataShape(*size, attributes)
-        columns = tuple(Column(c["name"], float(c["mean"]), float(c["scale"])) for c in record["columns"])
-        return TableShape(*size, attributes, columns)
+        columns = tuple(Column(c["name"], float(c["mean"]), float(c["scale"])) for c in record.get("columns", ()))
+        names = [*(name for a in attributes for name in (a.name, *a.classes)), *(column.name for column in columns)]
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError(f"names that are no words: {names!r:.100}")
+        if not all(math.isfinite(c.mean) and math.isfinite(c.scale) for c in columns):
+            raise ValueError("columns whose mean or scale is not finite")
+        return TableShape(*size, attributes, columns) if "columns" in record else DataShape(*size, attributes)
 
     def __str__(self) -> str:
         return f"{self.width} x {self.height} x {self.channels}"

@@ -20,6 +20,7 @@ from zerosum.data.pictures import content_hashes, split
 from zerosum.data.tree import printable
 
 _DELIMITERS = (",", ";", "\t")
+_LARGEST = 1e100  # whose squares can still be added up
 _HALF = 0.5  # of a column's values may be missing; one that lacks more tells too little
 
 
@@ -208,6 +209,8 @@ def _useless(values: np.ndarray, lacking: int) -> str | None:
     held = values[~np.isnan(values)]
     if lacking > _HALF * len(values):
         return f"{lacking:,} of {len(values):,} values are missing"
+    if np.abs(held).max(initial=0) > _LARGEST:
+        return f"it holds numbers beyond {_LARGEST:g}"
     return f"it is {held[0]:g} in every row" if len(held) and held.min() == held.max() else None
 
 

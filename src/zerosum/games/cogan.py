@@ -144,7 +144,7 @@ class Couples(LatentGenerator):
         return torch.cat([z, (torch.arange(n) % 2)[:, None]], 1)
 
     def forward(self, z: Tensor) -> Tensor:
-        """float [n, C, H, W] in [-1, 1], each of its domain; halfway along a walk between the two, one ends."""
+        """float [n, C, H, W] in [-1, 1], each of its domain; on a walk between the two, it changes on the way."""
         x, y = self.G(z[:, :-1])
         return torch.where(z[:, -1, None, None, None] < 0.5, x, y)
 
