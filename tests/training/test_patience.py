@@ -62,8 +62,13 @@ def test_a_flat_curve_is_over(level: float, state: str) -> None:
 def test_pictures_that_have_collapsed_are_never_the_best() -> None:
     collapsed = line(4000, 0.1) | {"coverage": {"value": 0.01, "ceiling": 0.97, "pca_gaussian": 0.4}}
     lines = [*curve([2.0, 1.0, 0.9]), collapsed]
-    assert score(collapsed) == np.inf
+    assert score(collapsed) > 1e5
     assert chosen(lines)["images"] == 3000
+
+
+def test_of_pictures_that_have_all_collapsed_the_best_is_not_the_first() -> None:
+    nothing = {"coverage": {"value": 0.0, "ceiling": 0.97, "pca_gaussian": 0.4}}
+    assert chosen([one | nothing for one in curve([16.0, 9.0, 4.0])])["images"] == 3000
 
 
 def test_patience_is_half_as_long_again_as_the_best_took_and_longer_where_nothing_is_good_yet() -> None:

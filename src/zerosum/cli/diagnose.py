@@ -66,13 +66,16 @@ def _told(finding: dict[str, Any]) -> str:
 
 def _well(record: Record) -> str:
     """What is good about a run that nothing accuses."""
+    from zerosum.training.rules import POOR
+
     known: dict[str, Any] = {name: record.recent(name) for name in ("spread", "coverage")}
     if not all(map(math.isfinite, known.values())):
         return "Nothing to complain of, as far as could be measured."
+    begin = "Nothing to complain of" if known["coverage"] >= POOR else "Poor as yet, but of no known fault"
+    made = "made rows" if record.info.get("shape", {}).get("height") == 1 else "made pictures"
     return (
-        "Nothing to complain of: made pictures differ from each other by "
-        f"{100 * known['spread']:.0f} % of what real ones do, and cover {100 * known['coverage']:.0f} % of what "
-        "real ones cover."
+        f"{begin}: {made} differ from each other by {100 * known['spread']:.0f} % of what real ones do, and cover "
+        f"{100 * known['coverage']:.0f} % of what real ones cover."
     )
 
 

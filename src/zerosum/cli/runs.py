@@ -6,7 +6,7 @@ import shlex
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -25,7 +25,7 @@ class Options:
     """Where the runs are kept, or one run's folder."""
     json: bool = False
     """Print JSON: [{"run", "game", "data", "images", "total", "state", "early", "scores", "verdict", "changed",
-    "next"}]."""
+    "next", "use"}]."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Entry:
     verdict: str = ""
     changed: str = ""  # year-month-day hour:minute, of the newest line or the end
     next: str = ""  # the command that goes on with it, or its report
+    use: str = ""  # the command that uses what a finished one has learnt
 
 
 def main(argv: list[str]) -> None:
@@ -85,7 +86,15 @@ def _entry(run: Run) -> Entry:
         verdict=(newest.get("verdict") or {}).get("text", ""),
         changed=time.strftime("%Y-%m-%d %H:%M", time.localtime(changed)),
         next=str(run.path / "report.html") if finished else info.get("command", "zs.train(...) as before"),
+        use=_use(info, shlex.quote(str(run.path))) if finished else "",
     )
+
+
+def _use(info: dict[str, Any], path: str) -> str:
+    if not info.get("samples", True):
+        return f"zerosum reduce {path} DATA -o codes.parquet"
+    rows = (info.get("shape") or {}).get("height") == 1
+    return f"zerosum sample {path} {'-n 1000 -o rows.csv' if rows else '-n 64 -o grid.png'}"
 
 
 def _is_held(run: Run) -> bool:
@@ -114,7 +123,7 @@ def _shown(entry: Entry) -> str:
     if entry.verdict:
         lines.append(entry.verdict)
     if entry.state == "finished":
-        lines.append(f"Report: {entry.next}   Draw: zerosum sample {shlex.quote(entry.run)} -n 64 -o grid.png")
+        lines.append(f"Report: {entry.next}   Use: {entry.use}")
     elif entry.state == "stopped":
         lines.append(f"To go on: {entry.next}")
     return "\n    ".join(lines) + "\n"

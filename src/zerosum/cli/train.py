@@ -166,14 +166,15 @@ def _started_by(team: Team) -> list[str]:
 
 def _say_what_came_of_it(run: Run, as_json: bool) -> None:
     from zerosum.report.page import longer, played, what_comes_of
+    from zerosum.training.patience import chosen
 
     report, path = run.path / "report.html", shlex.quote(str(run.path))
     seconds = run.times()[-1]["seconds"] if run.times() else 0.0
-    scores = run.metrics()[-1] if run.metrics() else None
+    scores = chosen(run.metrics())  # of the snapshot that draws
     record = {"run": str(run.path), "best": str(run.best), "report": str(report), "scores": scores}
     makes = what_comes_of(played(run))
     unscored = f"Not scored; `zerosum evaluate {run.path}` tries it." if makes == "pictures" else ""
-    verdict = scores["verdict"]["text"] if scores else unscored
+    verdict = f"Its best snapshot, after {scores['images']:,}: {scores['verdict']['text']}" if scores else unscored
     following = {
         "pictures": f"Draw more:  zerosum sample {path} -n 64 -o grid.png",
         "rows": f"Draw more:  zerosum sample {path} -n 1000 -o rows.csv",
@@ -234,7 +235,9 @@ def _say_what_is_rare(source: Pictures, most: int = 3) -> None:
     for column, label in zip([] if codes is None else codes.T, source.shape.attributes, strict=True):
         counts = np.bincount(column, minlength=len(label.classes))
         least = num / (10 * len(label.classes))
-        rare += [(int(n), f"{label.name}={name}") for name, n in zip(label.classes, counts, strict=True) if n < least]
+        rare += [
+            (int(n), f"{label.name}={name}") for name, n in zip(label.classes, counts, strict=True) if 0 < n < least
+        ]
     if rare:
         shown = ", ".join(f"{name} ({count:,} of {num:,})" for count, name in sorted(rare)[:most])
         more = f" and {len(rare) - most} more" if len(rare) > most else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +11,7 @@ import numpy as np
 from zerosum.metrics.kid import T_QUANTILE
 from zerosum.metrics.panel import COLLAPSED
 
+HOPELESS = 1e6  # beyond any ratio
 SOONEST = 5_000  # images before anything is said
 FEWEST = {"done": 6, "stuck": 12}  # scored snapshots
 BEYOND = {"done": 1.5, "stuck": 3.0}  # it is over before it has drawn so many times the images of its best snapshot
@@ -33,9 +33,10 @@ class Outlook:
 
 
 def score(line: dict[str, Any]) -> float:
-    """The worse judge's KID over PCA-Gaussian's: the lower the better. Infinite for pictures that have collapsed."""
+    """The worse judge's KID over PCA-Gaussian's: the lower the better. Pictures that have collapsed come after all that
+    have not."""
     spread = line["coverage"]
-    return math.inf if spread["value"] < COLLAPSED * spread["ceiling"] else _ratio(_leading(line))
+    return _ratio(_leading(line)) + (HOPELESS if spread["value"] < COLLAPSED * spread["ceiling"] else 0)
 
 
 def error(line: dict[str, Any]) -> float:

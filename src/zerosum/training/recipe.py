@@ -10,6 +10,7 @@ from zerosum.core.batch import DataShape, Source
 from zerosum.core.errors import Refusal
 from zerosum.core.files import digest
 from zerosum.core.game import Game
+from zerosum.core.generator import Samples
 from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
 from zerosum.training.distributed import Team
@@ -86,3 +87,20 @@ def _flat(values: dict, before: str = "") -> dict:
 def _differs(what: str, there: Any, here: Any) -> str:
     shown = ("open" if value is None else value for value in (there, here))
     return "{} is {} there and {} here".format(what, *shown)
+
+
+def told(game: Game) -> dict[str, Any]:
+    """What run.json says of the game: {"game", "config", "parameters" by player, "moves": who has a turn, "makes":
+    whose parameters are the generator's own and not its judge's, "samples": whether it draws from noise,
+    "restraint"}."""
+    players, generator = game.players(), game.generator()
+    made = {id(p) for name, p in generator.named_parameters() if not name.startswith("judge.")}
+    return {
+        "game": game.name(),
+        "config": game.settings(),
+        "parameters": {name: sum(p.numel() for p in player.parameters()) for name, player in players.items()},
+        "moves": sorted({name for turn in game.turns() for name in turn.names()}),
+        "makes": [name for name, player in players.items() if any(id(p) in made for p in player.parameters())],
+        "samples": isinstance(generator, Samples),
+        "restraint": game.restraint,
+    }

@@ -26,7 +26,7 @@ from zerosum.training.judging import judges, keep_best
 from zerosum.training.match import Match
 from zerosum.training.monitor import watch
 from zerosum.training.patience import outlook
-from zerosum.training.recipe import complete, differences, recipe_of
+from zerosum.training.recipe import complete, differences, recipe_of, told
 from zerosum.training.screen import Screen, Silent
 from zerosum.training.signals import Stop, heeded
 from zerosum.training.trial import trial
@@ -321,18 +321,13 @@ class Training:
         data = {"name": self.source.name, "count": len(self.source), "fingerprint": self.source.fingerprint}
         self.run.write_info(
             {
-                "game": game.name(),
-                "config": game.settings(),
+                **told(game),
                 "shape": asdict(self.source.shape),
                 "data": data,
                 "plan": plan,
                 "total": total,
                 "recipe": recipe,
-                "parameters": {n: sum(p.numel() for p in player.parameters()) for n, player in game.players().items()},
                 "arithmetic": self.machine.arithmetic,
-                "moves": sorted({name for turn in game.turns() for name in turn.names()}),
-                "makes": _makers(game),
-                "restraint": game.restraint,
                 "versions": versions(),
                 "machine": describe(),
                 "finished": False,
@@ -342,9 +337,3 @@ class Training:
 
     def _how_to_go_on(self) -> str:
         return f"Run the same command again to go on, or use what there is: zerosum sample {self.run.path}"
-
-
-def _makers(game: Game) -> list[str]:
-    """The players whose parameters are the generator's own, not its judge's."""
-    made = {id(p) for name, p in game.generator().named_parameters() if not name.startswith("judge.")}
-    return [name for name, player in game.players().items() if any(id(p) in made for p in player.parameters())]
