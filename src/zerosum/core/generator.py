@@ -297,7 +297,8 @@ def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:
         raise Refusal(f"{path}: its header describes no network ({error!r:.200}). Load another snapshot.") from error
     if fault := _difference(wanted, tensors):
         raise Refusal(f"{path}: its tensors are not those of {header.game}: {fault}. Load another snapshot.")
-    generator.load_state_dict(tensors, assign=True)
+    aligned = {name: tensor.clone() for name, tensor in tensors.items()}  # where they lie tips last bits
+    generator.load_state_dict(aligned, assign=True)
     generator.header = header
     return generator.eval().requires_grad_(False)
 
