@@ -174,7 +174,9 @@ def _say_what_came_of_it(run: Run, as_json: bool) -> None:
     record = {"run": str(run.path), "best": str(run.best), "report": str(report), "scores": scores}
     makes = what_comes_of(played(run))
     unscored = f"Not scored; `zerosum evaluate {run.path}` tries it." if makes == "pictures" else ""
-    verdict = f"Its best snapshot, after {scores['images']:,}: {scores['verdict']['text']}" if scores else unscored
+    verdict = (
+        f"Its best snapshot, after {scores['images']:,} images: {scores['verdict']['text']}" if scores else unscored
+    )
     following = {
         "pictures": f"Draw more:  zerosum sample {path} -n 64 -o grid.png",
         "rows": f"Draw more:  zerosum sample {path} -n 1000 -o rows.csv",
