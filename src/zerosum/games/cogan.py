@@ -19,6 +19,7 @@ from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.plan import Plan
 from zerosum.games.dcgan import normal_weights
 from zerosum.layers.shapes import Crop, Reshape, doublings, halved
+from zerosum.layers.weights import steady_weights
 from zerosum.losses.adversarial import says_fake, says_real
 
 SMALLEST = 3  # pixels a side, where the networks are coarsest: MNIST's 28 then halve three times
@@ -187,10 +188,3 @@ def mind(widths: list[int], shape: DataShape) -> nn.Sequential:
         layers += [nn.Conv2d(narrow, wide, 4, 2, 1), nn.LeakyReLU(0.2)]
     h, w = halved(shape.height, len(widths)), halved(shape.width, len(widths))
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * h * w, 1)).apply(steady_weights)
-
-
-def steady_weights(module: nn.Module) -> None:
-    """Weights that keep the variance (He et al. 2015), for what has no norms; zero biases."""
-    if isinstance(module, nn.Conv2d | nn.Linear):
-        nn.init.kaiming_normal_(module.weight, 0.2)
-        nn.init.zeros_(module.get_parameter("bias"))

@@ -15,6 +15,7 @@ from zerosum.core.game import Clock, Game, Moves, Player, Turn
 from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.plan import Plan
 from zerosum.layers.shapes import Crop, Reshape, doublings, halved
+from zerosum.layers.weights import steady_weights
 from zerosum.losses.adversarial import says_fake, says_real
 from zerosum.losses.levers import UNTOUCHED, Levers
 from zerosum.losses.penalties import gradient_square
@@ -143,8 +144,4 @@ def discriminator(widths: list[int], shape: DataShape, levers: Levers = UNTOUCHE
         layers += [nn.Conv2d(narrow, wide, 4, 2, 1), nn.LeakyReLU(0.2)]
     h, w = halved(shape.height, len(widths)), halved(shape.width, len(widths))
     layers += [nn.Flatten(), *levers.verdict(widths[-1] * h * w)]
-    for layer in layers:
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, 0.2)
-            nn.init.zeros_(layer.get_parameter("bias"))
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers).apply(steady_weights)

@@ -18,6 +18,7 @@ from zerosum.core.plan import Plan
 from zerosum.games.ae import decoder, encoder, trunk
 from zerosum.games.vae import KL, Coder, drawn, posterior
 from zerosum.layers.shapes import halved
+from zerosum.layers.weights import steady_weights
 from zerosum.losses.adversarial import says_fake, says_real
 
 
@@ -111,11 +112,4 @@ def discriminator(shape: DataShape, width: int) -> nn.Sequential:
         for narrow, wide in pairwise([shape.channels, *widths])
     ]
     rest = nn.Sequential(blocks[-1], nn.Flatten(), nn.Linear(widths[-1] * h * w, 1))
-    return nn.Sequential(nn.Sequential(*blocks[:-1]), rest).apply(he_weights)
-
-
-def he_weights(module: nn.Module) -> None:
-    """Normal weights that keep the variance through leaky ReLUs, and zero biases."""
-    if isinstance(module, nn.Conv2d | nn.Linear):
-        nn.init.kaiming_normal_(module.weight, 0.2)
-        nn.init.zeros_(module.get_parameter("bias"))
+    return nn.Sequential(nn.Sequential(*blocks[:-1]), rest).apply(steady_weights)
