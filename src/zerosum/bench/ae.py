@@ -24,7 +24,7 @@ from zerosum.data.avatars import avatars
 from zerosum.data.mnist import mnist
 from zerosum.data.table import Rows, table
 from zerosum.latent.directions import decoded, encoded
-from zerosum.metrics.pca_gaussian import fit
+from zerosum.metrics.pca_gaussian import PcaGaussian, fit
 from zerosum.report import codemap
 from zerosum.report.charts import LIGHT, blank, to_png
 
@@ -91,6 +91,11 @@ def _unseen(source: Source) -> Tensor:
     return heldout.batch(np.arange(min(HELDOUT, len(heldout)))).x  # type: ignore[attr-defined]
 
 
+def principal(source: Source, components: int) -> PcaGaussian:
+    """PCA of as many pictures or rows as the networks are shown."""
+    return fit(source, components, pictures=len(source))
+
+
 def _errors(made: Tensor, x: Tensor) -> Tensor:
     """Each one's mean square error, float64 [n]."""
     return (made - x).double().square().flatten(1).mean(1)
@@ -99,7 +104,7 @@ def _errors(made: Tensor, x: Tensor) -> Tensor:
 def _linear(name: str, source: Source, length: int, images: int, seeds: Sequence[int]) -> Measure:
     """A linear autoencoder's error as a multiple of PCA's."""
     x = _unseen(source)
-    pca = _errors(fit(source, components=length, pictures=len(source)).nearest(x), x).mean().item()
+    pca = _errors(principal(source, length).nearest(x), x).mean().item()
     nets = [_trained(source, images, seed, batch=64, z=length, network="linear", rate=1e-2) for seed in seeds]
     errors = [_errors(again(net, x), x).mean().item() for net in nets]
     return measure("ae", name, [e / pca for e in errors], baseline=pca, baseline_name=f"PCA's error, k = {length}")
@@ -118,7 +123,7 @@ def _curves(
     source: Source, lengths: Sequence[int], images: int, seeds: Sequence[int]
 ) -> tuple[list[list[float]], list[float]]:
     """The errors of the deep networks at each length, a row a seed, and PCA's."""
-    x, pca = _unseen(source), fit(source, components=max(lengths))
+    x, pca = _unseen(source), principal(source, max(lengths))
     ours = [[_errors(again(_dense(source, k, images, seed), x), x).mean().item() for k in lengths] for seed in seeds]
     return ours, [_errors(pca.nearest(x, k), x).mean().item() for k in lengths]
 
@@ -193,7 +198,7 @@ def _anomaly(source: Source, length: int, images: int, seeds: Sequence[int]) -> 
     half = len(whole) // 2
     x = torch.cat([whole[:half], damaged(whole[half:])])
     truth = np.arange(len(x)) >= half
-    pca = fit(source, components=length)
+    pca = principal(source, length)
     nets = [_dense(source, length, images, seed) for seed in seeds]
     areas = [roc_auc_score(truth, _errors(again(net, x), x)) for net in nets]
     base = roc_auc_score(truth, _errors(pca.nearest(x), x))

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from zerosum.bench._frame import Budget, Measure, cached_run, measure
+from zerosum.bench.ae import principal
 from zerosum.core.batch import Source
 from zerosum.core.generator import Generator, load
 from zerosum.core.pictures import grid, save_png, to_uint8
@@ -19,7 +20,6 @@ from zerosum.data.avatars import avatars
 from zerosum.data.mnist import mnist
 from zerosum.games.vae import active
 from zerosum.latent.directions import decoded, encoded, traversal
-from zerosum.metrics.pca_gaussian import fit
 
 IMAGES = {"smoke": 128, "quick": 9_600, "full": 64_000}
 HELDOUT = 1000
@@ -38,7 +38,7 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
         codes = [encoded(generator, x) for generator in generators]
         found.append(measure("vae", f"active_{name}", [active(z).float().mean().item() for z in codes]))
         errors = [_error(decoded(g, z), x) for g, z in zip(generators, codes, strict=True)]
-        found.append(_beside_pca(name, errors, _error(_projected(source, x, codes[0].shape[1]), x)))
+        found.append(_beside_pca(name, errors, _error(principal(source, codes[0].shape[1]).nearest(x), x)))
     return found
 
 
@@ -64,13 +64,6 @@ def trained(game: str, source: Source, images: int, seed: int) -> Generator:
 
 def _error(made: Tensor, x: Tensor) -> float:
     return (made - x).square().mean().item()
-
-
-def _projected(source: Source, x: Tensor, num: int) -> Tensor:
-    """What is left of the pictures in so many principal components."""
-    pca = fit(source, components=num)
-    flat = x.flatten(1) - pca.mean
-    return (pca.mean + flat @ pca.axes @ pca.axes.T).view_as(x)
 
 
 def _beside_pca(name: str, errors: Sequence[float], pca: float) -> Measure:
