@@ -33,6 +33,16 @@ class Machine:
         """In words: "bfloat16, channels_last"."""
         return f"{self.dtype}, {self.memory_format}".replace("torch.", "").replace("contiguous_format", "contiguous")
 
+    def seed(self, number: int) -> None:
+        """Random numbers, here and on the device, from this one on.
+
+        `torch.manual_seed` has every kind of device in mind, and for each that is not there notes the whole call
+        stack: a good part of a small network's step.
+        """
+        torch.default_generator.manual_seed(number)
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).manual_seed(number)
+
     def autocast(self) -> torch.autocast:
         """The context in which losses are computed."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)

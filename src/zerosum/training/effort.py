@@ -67,4 +67,4 @@ class Effort:
 def norm(tensors: Iterable[Tensor | None]) -> float:
     """The Euclidean norm of all the numbers together; NaN or infinite if one of them is."""
     found = [tensor.detach() for tensor in tensors if tensor is not None]
-    return torch.stack([n.double().cpu() for n in torch._foreach_norm(found)]).norm().item() if found else 0.0
+    return torch.stack(torch._foreach_norm(found)).cpu().double().norm().item() if found else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Iterator
 
@@ -75,7 +76,8 @@ class Match:
         self.order = Order(len(source), plan.seed, plan.order == "replacement")
         self.players = game.players()
         self.turns = game.turns()
-        self.optimizers = {name: player.optimizer(player.parameters()) for name, player in self.players.items()}
+        self._of = {name: player.parameters() for name, player in self.players.items()}
+        self.optimizers = {name: player.optimizer(self._of[name]) for name, player in self.players.items()}
         self._rates = {n: [group["lr"] for group in o.param_groups] for n, o in self.optimizers.items()}
         self._first = 0  # number of the first picture of the batch in hand
         self._held: tuple[int, Batch] | None = None
@@ -105,7 +107,7 @@ class Match:
         moved = False
         self.buffers.begin()
         for first in self.team.share(range(self._first, self._first + self.batch, self.micro)):
-            torch.manual_seed(key(_NOISE, self.plan.seed, index, repeat, first))
+            self.machine.seed(key(_NOISE, self.plan.seed, index, repeat, first))
             with self.buffers.apart(), self.machine.autocast():
                 moves = turn.loss(self._load(first), self.clock)
             if moves is not None:
@@ -127,16 +129,15 @@ class Match:
 
     def _let_move(self, turn: Turn) -> None:
         """Gradients on for the turn's players alone."""
-        for name in self.players:
-            for parameter in self.players[name].parameters():
-                parameter.requires_grad_(False)
-                parameter.grad = None
+        for parameter in itertools.chain(*self._of.values()):
+            parameter.requires_grad_(False)
+            parameter.grad = None
         for parameter in self._parameters(turn):
             parameter.requires_grad_(True)
 
     def _parameters(self, turn: Turn) -> Iterator[torch.nn.Parameter]:
         for name in turn.names():
-            yield from self.players[name].parameters()
+            yield from self._of[name]
 
     def _backward(self, moves: Moves, turn: Turn) -> None:
         """Adds a micro-batch's share to the gradients; where each player has its loss, to its own alone."""
@@ -145,9 +146,8 @@ class Match:
             (loss * share).backward()
             return
         for name in turn.names():
-            parameters = self.players[name].parameters()
-            gradients = torch.autograd.grad(loss[name] * share, parameters, retain_graph=True, allow_unused=True)
-            for parameter, gradient in zip(parameters, gradients, strict=True):
+            gradients = torch.autograd.grad(loss[name] * share, self._of[name], retain_graph=True, allow_unused=True)
+            for parameter, gradient in zip(self._of[name], gradients, strict=True):
                 if gradient is not None:
                     parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
 

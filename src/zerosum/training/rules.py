@@ -20,6 +20,7 @@ from zerosum.training.record import Finding, Record, Severity
 from zerosum.training.vitals import NUM
 
 LOOKS = 4  # below so many looks only what is beyond doubt is said
+ALIKE = 0.25  # difference of the made pictures, as a share of the real ones', below which they are alike
 POOR = 0.35  # coverage, as a share of what real pictures reach, below which a result is poor
 
 Rule = Callable[[Record], Finding | None]
@@ -194,20 +195,25 @@ def _since_above(record: Record) -> int:
 def collapse(record: Record) -> Finding | None:
     """Made pictures that are all alike, or copies of a few; not a beginner's, which differ more with each look."""
     spread, twins = record.series("spread"), record.series("twins")
-    if len(spread) < LOOKS or not (
-        _recent(spread) < 0.25 or (_recent(twins) > 0.5 and record.recent("coverage") < POOR)
-    ):
+    if len(spread) < LOOKS:
         return None
-    if _recent(spread) >= 0.01 and _is_beginner(record):
-        return None
+    if not _is_lost(spread):
+        alike = _recent(spread) < ALIKE or (_recent(twins) > 0.5 and record.recent("coverage") < POOR)
+        if not alike or (_recent(spread) >= 0.01 and _is_beginner(record)):
+            return None
     says = (
-        f"Made pictures differ from each other by {100 * _recent(spread):.0f} % of what real ones do, and "
-        f"{100 * _recent(twins):.0f} % have a twin among {NUM}."
+        f"Made pictures differ from each other by {100 * np.nanmedian(spread[-3:]):.0f} % of what real ones do, and "
+        f"{100 * np.nanmedian(twins[-3:]):.0f} % have a twin among {NUM}."
     )
     why = "The generator has found a few pictures that pass, and makes nothing else (mode collapse)."
-    since = min(record.since("spread", lambda v: v < 0.25), record.since("twins", lambda v: v > 0.5))
+    since = min(record.since("spread", lambda v: v < ALIKE), record.since("twins", lambda v: v > 0.5))
     remedy = _stronger_penalty(record, 5)
     return _finding(record, "mode_collapse", "fault", says, why, remedy, "spread", "twins", "coverage", since=since)
+
+
+def _is_lost(spread: np.ndarray) -> bool:
+    """Whether pictures that did differ are alike at each of the last three looks."""
+    return bool((spread[-3:] < ALIKE).all() and (spread[:-3] > 2 * ALIKE).sum() >= LOOKS)
 
 
 def _is_beginner(record: Record) -> bool:
