@@ -1,8 +1,11 @@
-"""Row collapse: how many modes are reached with and without each lever, of 25 Gaussians and of stacked digits."""
+"""Row collapse: how many modes are reached with and without each lever, of 25 Gaussians and of stacked digits; and how
+soon a run that collapses is told so."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +13,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zerosum import api
 from zerosum.bench import _points
 from zerosum.bench._classifier import Classifier, classifier
 from zerosum.bench._frame import Budget, Measure, cached_run, measure
-from zerosum.core.batch import Batch, DataShape, Images
+from zerosum.core.batch import Batch, DataShape, Images, Source
 from zerosum.core.files import digest, written
+from zerosum.core.game import Clock, Game
 from zerosum.core.generator import load
 from zerosum.core.pictures import grid, save_png, to_uint8
 from zerosum.core.plan import Plan
+from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
 from zerosum.data.mnist import mnist
 from zerosum.data.pictures import Pictures
 from zerosum.report.charts import LIGHT, blank, to_png
+from zerosum.training import trainer
 
 DOCS = Path("docs/img")
 GAN = {"z": 2, "width": 64, "rate": 3e-3, "beta1": 0.9}  # so brisk that it collapses without a lever
@@ -39,12 +46,19 @@ ON_DIGITS = ("without", "seek", "discrimination")  # stacked digits are dear: th
 PRINTED = ("spectral", "r1")  # levers of balance, which promise nothing here
 LOOKS = 20
 SAMPLES = 26_000  # stacked digits judged: 26 a mode
+WATCHED = {  # runs that are made to collapse: the game, its settings, its batch
+    "ring": ("gan", {"z": 2, "width": 64, "rate": 2e-3}, 8),
+    "digits": ("house", {"z": 64, "width": 16, "rate": 2e-3}, 32),
+}
+LOOK = 500  # images from look to look, the trainer's
+WILD = 30  # times its rate G plays at from the middle of a run on
+ASKED = 500  # pictures or points by which it is known how many modes there are
 Found = dict[str, list[float]]  # by lever, a value a seed
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
-    """The remedies; detection's measures join the list here."""
-    return [*remedies_on_points(budget, seeds), *remedies_on_digits(budget, seeds)]
+    """The remedies, and detection."""
+    return [*remedies_on_points(budget, seeds), *remedies_on_digits(budget, seeds), *detection(budget, seeds)]
 
 
 # ---------------------------------------------------------------------------------------------------- 25 Gaussians
@@ -164,3 +178,84 @@ def _reached(name: str, levers: dict, images: int, n: int, seed: int, digits: Pi
 def num_modes(told: Tensor) -> int:
     """The number of different modes, 0 to 999, in what digits in threes are told to be, int64 [3 n]."""
     return len((told.reshape(-1, 3) * torch.tensor([100, 10, 1])).sum(1).unique())
+
+
+# --------------------------------------------------------------------------------------------------------- detection
+
+
+def detection(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
+    """How soon a finding names the collapse of runs whose G goes wild halfway, and whether it accuses their twins that
+    do not. That they have collapsed is known by their modes, of which the findings know nothing."""
+    images, small = {"smoke": 2_000, "quick": 20_000, "full": 20_000}[budget], budget == "smoke"
+    found, collapsed, accused = [], [], 0
+    for name in WATCHED:
+        room = "ring" if small else name
+        source, share = _room(room)
+        wild, tame = ([_watched(room, loose, seed, source, share, images) for seed in seeds] for loose in (True, False))
+        collapsed += [_began(modes, images) is not None for modes, _ in wild]
+        delays = [max(0.0, (said or images) - (_began(modes, images) or 0)) for modes, said in wild]
+        found.append(measure("collapse", f"named_{name}", delays))
+        accused += sum(said is not None for _, said in tame)
+        accused += sum(said is not None and said < images / 2 for _, said in wild)
+    return [
+        measure("collapse", "collapsed", [100 * float(np.mean(collapsed))]),
+        *found,
+        measure("collapse", "accused", [float(accused)]),
+    ]
+
+
+def _room(name: str) -> tuple[Source, Callable[[Path], float]]:
+    """What is played on, and the share of its modes that the generator of a snapshot reaches."""
+    if name == "ring":
+        ring = _points.ring()
+
+        def share(path: Path) -> float:
+            G: Any = load(path)
+            return ring.judged(G(G.latents(ASKED, seed=1)).detach().numpy())[0] / len(ring.centres)
+
+        return ring, share
+    digits = mnist(progress=False)
+    tell = classifier(digits, 60_000)
+
+    def told(path: Path) -> float:
+        counts = torch.bincount(tell.told(load(path).images(ASKED, seed=1))[:, 0], minlength=10)
+        return (counts >= ASKED / 100).double().mean().item()  # a tenth of its due makes a digit count
+
+    return digits, told
+
+
+def _watched(
+    name: str, wild: bool, seed: int, source: Source, share: Callable[[Path], float], images: int
+) -> tuple[list[float], int | None]:
+    """The share of the modes at each look, and after how many images a collapse was named, if ever."""
+    game_name, settings, batch = WATCHED[name]
+    game = api.build(game_name, source, settings, seed)
+    if wild:
+        _let_loose(game)
+    plan = Plan(images=images, batch=batch, seed=seed, save=LOOK, keep=10**6, average=0, score=0)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(folder) / "run")
+        trainer.train(game, source, run, plan)
+        said = [line["images"] for line in run.findings() if line["kind"] == "mode_collapse"]
+        return [share(path) for path in run.snapshots], min(said, default=None)
+
+
+def _let_loose(game: Game) -> None:
+    """G's rate is WILD times as high from the middle of the run on."""
+    players = game.players()
+
+    def rate(clock: Clock) -> float:
+        return WILD if clock.fraction >= 0.5 else 1.0
+
+    players["G"] = replace(players["G"], rate=rate)
+    game.players = lambda: players  # type: ignore[method-assign]
+
+
+def _began(modes: Sequence[float], images: int) -> float | None:
+    """Images drawn when half of the modes that were there were gone, at the first look after the middle; None where
+    they were not, or where three quarters of all had never been there."""
+    middle = len(modes) // 2
+    there = float(np.median(modes[: middle - 1][-4:]))
+    gone = (look + 1 for look in range(middle - 1, len(modes)) if modes[look] <= there / 2)
+    look = next(gone, None) if there >= 0.75 else None
+    return None if look is None else look * images / len(modes)
