@@ -14,6 +14,7 @@ from zerosum.core.batch import Batch, Images, Source, Table, pictures
 from zerosum.core.generator import Generator, Judges, Samples
 from zerosum.metrics.coverage import Thumbnails, ceiling, coverage
 from zerosum.metrics.dimension import dimension
+from zerosum.metrics.naming import Namer, small
 
 NUM, FEWEST = 128, 32  # pictures on each side, at each look: of LARGE pixels at most, fewer of larger ones
 LARGE = 256 * 256
@@ -51,29 +52,17 @@ class Vitals:
         self._before: list[Tensor] = []
 
     def _know(self, indices: np.ndarray) -> None:
-        """The thumbnails of many training pictures, and which of their classes can be told by them."""
-        seen, labels = [], []
+        """The thumbnails of many training pictures, and who can tell their classes."""
+        seen, pictures, labels = [], [], []
         for part in np.array_split(indices, -(-len(indices) // BATCH)):
             batch = self.source.batch(part)
             assert isinstance(batch, Images | Table)
             seen.append(thumbnails(batch.x))
-            y = batch.y if isinstance(batch, Images) else None
-            labels.append(None if y is None or not y.shape[1] else y[:, 0])
+            if isinstance(batch, Images) and batch.y is not None and batch.y.shape[1]:
+                pictures.append(small(batch.x))
+                labels.append(batch.y[:, 0])
         self.known = torch.cat(seen)
-        self.labels = None if labels[0] is None else torch.cat([part for part in labels if part is not None])
-        self.shares = {} if self.labels is None else self._told(self.labels)
-
-    def _told(self, labels: Tensor) -> dict[int, float]:
-        """Of the classes that thumbnails can tell, by a trial on half of the data: their share of all that is told."""
-        num, half = int(labels.max()) + 1, len(self.known) // 2
-        told, truth = _vote(self.known[half:], self.known[:half], labels[:half], num), labels[half:]
-        found = {}
-        for c in range(num):
-            share = (told == c).sum().item() / max(1, (told >= 0).sum().item())
-            right = (truth[told == c] == c).float().mean().item()
-            if right > 0.7 and share > 0.08:
-                found[c] = share
-        return found if len(found) > 1 else {}
+        self.namer = Namer(torch.cat(pictures), torch.cat(labels)) if labels else None
 
     def data(self) -> dict[str, Any]:
         """What the data themselves show, once a run: {"num", of pictures "low" and "high" level, the share of
@@ -86,7 +75,7 @@ class Vitals:
             "num": len(self.source),
             **({"low": self.real.min().item(), "high": self.real.max().item()} if depicts else {}),
             "duplicates": (near < same).float().mean().item(),
-            "classes": [self.source.shape.attributes[0].classes[c] for c in self.shares],
+            "classes": [self.source.shape.attributes[0].classes[c] for c in self.namer.followed] if self.namer else [],
             "properties": None if (found := dimension(self.known)) is None else found.properties,
         }
 
@@ -99,9 +88,9 @@ class Vitals:
             return found
         if isinstance(generator, Judges) and generator.judge is not None:
             found |= self._judged(generator, fake)
-        if self.shares or self.orders:
-            others = thumbnails(self._made(generator, self.seed + 3 + images))
-            found |= self._classes(others) | self._channels(others)
+        if self.namer or self.orders:
+            others = self._made(generator, self.seed + 3 + images)
+            found |= self._classes(others) | self._channels(thumbnails(others))
         found |= _levels(fake, self.real) if fake.dim() == 4 else {}
         return found | self._variety(fake) | self._motion(fake)
 
@@ -139,12 +128,12 @@ class Vitals:
         return found
 
     def _classes(self, made: Tensor) -> Numbers:
-        """Each followed class's share among new made pictures, of those that are told, over its share in the data."""
-        if self.labels is None or not self.shares:
+        """For each followed class, how many times as often as in the data it is made; and how many new made pictures
+        were told."""
+        if self.namer is None or not self.namer.followed:
             return {}
-        told = _vote(made, self.known, self.labels, int(self.labels.max()) + 1)
-        num = (told >= 0).sum().item()
-        return {"classes": [(told == c).sum().item() / num / share for c, share in self.shares.items()]} if num else {}
+        shares, told = self.namer.shares(made)
+        return {"classes": shares, "told": float(told)}
 
     def _channels(self, made: Tensor) -> Numbers:
         """How much nearer new made pictures come to the data with their channels in another order, as a share of what
@@ -236,14 +225,6 @@ def _nearest(x: Tensor, known: Tensor, itself: bool = False) -> Tensor:
     if itself:
         distances.fill_diagonal_(math.inf)
     return distances.amin(1)
-
-
-def _vote(x: Tensor, known: Tensor, labels: Tensor, num: int, k: int = 5) -> Tensor:
-    """The class, int64 [n], on which each row's k nearest known ones agree; -1 where they do not: a sloppy picture is
-    no witness."""
-    near = torch.cdist(x, known).topk(min(k, len(known)), largest=False).indices
-    votes, told = nn.functional.one_hot(labels[near], num).sum(1).max(1)
-    return torch.where(votes == near.shape[1], told, -1)
 
 
 def _scores(generator: Judges, x: Tensor) -> Tensor:
