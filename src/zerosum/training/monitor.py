@@ -31,13 +31,19 @@ def diagnosis(record: Record) -> dict[str, Any]:
     }
 
 
+def standing(record: Record) -> set[str]:
+    """The kinds of the findings that held at the look before too: one odd look is not worth a word."""
+    return {finding.kind for finding in diagnose(record)} & {finding.kind for finding in diagnose(record.before())}
+
+
 def watch(run: Run) -> list[dict[str, Any]]:
-    """Judges the run as it stands, writes diagnosis.json, and returns the findings that come up for the first time;
-    they are kept in findings.jsonl."""
-    now = diagnosis(Record.of(run))
+    """Judges the run as it stands, writes diagnosis.json, and returns the findings that stand for the first time; they
+    are kept in findings.jsonl."""
+    record = Record.of(run)
+    now, stand = diagnosis(record), standing(record)
     save_json(run.path / "diagnosis.json", now)
     known = {line["kind"] for line in run.findings()}
-    new = [finding for finding in now["findings"] if finding["kind"] not in known]
+    new = [finding for finding in now["findings"] if finding["kind"] in stand - known]
     for finding in new:
         run.append("findings.jsonl", {"images": now["images"], **finding})
     return new

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -46,6 +46,12 @@ class Record:
         lines = run.lines("vitals.jsonl")
         data: dict[str, Any] = next((line["data"] for line in lines if "data" in line), {})
         return cls(run.info, data, [line for line in lines if "data" not in line], run.metrics())
+
+    def before(self) -> Record:
+        """As it stood at the look before the last."""
+        looks = self.looks[:-1]
+        known = looks[-1]["images"] if looks else -1
+        return replace(self, looks=looks, metrics=[line for line in self.metrics if line["images"] <= known])
 
     @property
     def images(self) -> int:
