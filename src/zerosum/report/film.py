@@ -26,7 +26,7 @@ FILM_SIDE = 960  # px; a film's longer side at most
 CAPTION = 36  # px; the height of the training film's caption
 STRIP_SIDE = 128  # px; a picture of the evolution strip at most
 FORMATS = (".mp4", ".gif", ".webp")
-H264 = {"crf": "18", "preset": "medium", "x264-params": "mbtree=0"}  # whose tree would save on a loop's last frames
+H264 = {"crf": "16", "preset": "medium"}
 BT709 = 1  # the number of this colour standard in H.264's headers: matrix, primaries and transfer alike
 
 Frame = Path | str | np.ndarray
@@ -267,7 +267,10 @@ def _of_one_size(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
 def _write_mp4(frames: Iterator[np.ndarray], path: Path, fps: int, suffix: str) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream: Any = container.add_stream("libx264", rate=fps, options=H264)
+        # A key frame a second, to jump to; and a loop's first frame, which is one, looks like its last. The tree of
+        # macroblocks would save on the last frames, after which it knows of none.
+        options = H264 | {"x264-params": f"mbtree=0:keyint={fps}"}
+        stream: Any = container.add_stream("libx264", rate=fps, options=options)
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context  # without these, players guess the colours by the film's size
         context.colorspace = context.color_primaries = context.color_trc = BT709
