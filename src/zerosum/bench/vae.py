@@ -25,6 +25,7 @@ IMAGES = {"smoke": 128, "quick": 9_600, "full": 64_000}
 HELDOUT = 1000
 FIGURES = Path("docs/img")
 LATENTS = 6  # rows of the traversals
+BETA = 12.0  # of the run that shows what it does for samples
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
@@ -35,6 +36,7 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
         generators = [trained("vae", source, IMAGES[budget], seed) for seed in seeds]
         if budget == "full":
             _draw(name, generators[0], x)
+            save_png(trained("vae", source, IMAGES[budget], 0, beta=BETA).grid(36, seed=0), FIGURES / f"vae-{name}-beta.png")
         codes = [encoded(generator, x) for generator in generators]
         found.append(measure("vae", f"active_{name}", [active(z).float().mean().item() for z in codes]))
         errors = [_error(decoded(g, z), x) for g, z in zip(generators, codes, strict=True)]
@@ -57,9 +59,9 @@ def heldout(source: Source) -> Tensor:
     return unseen.batch(np.arange(min(HELDOUT, len(unseen)))).x  # type: ignore[attr-defined]
 
 
-def trained(game: str, source: Source, images: int, seed: int) -> Generator:
-    """The generator of the last snapshot of the game's run with its default settings."""
-    return load(cached_run(game, source, Plan(images=images, seed=seed, score=0)).snapshots[-1])
+def trained(game: str, source: Source, images: int, seed: int, **settings: object) -> Generator:
+    """The generator of the last snapshot of the game's run, with its default settings but for these."""
+    return load(cached_run(game, source, Plan(images=images, seed=seed, score=0), settings).snapshots[-1])
 
 
 def _error(made: Tensor, x: Tensor) -> float:
