@@ -29,12 +29,13 @@ from zerosum.core.run import Run
 from zerosum.data.catalog import open_data
 from zerosum.data.pictures import Pictures
 from zerosum.training import trainer
-from zerosum.training.monitor import diagnose
+from zerosum.training.monitor import diagnose, standing
 from zerosum.training.record import Record
 
 SEEDS = (0,)  # those of the runs stand in diagnose.toml
 BATTERY = tomllib.loads((FOLDER / "diagnose.toml").read_text(encoding="utf-8"))
 SIZE, IMAGES = 32, 12_800  # 400 rounds
+LONGER = {"class_dropped": 3.0}  # times the images: a healthy generator comes to its classes one by one
 KEPT = ("game", "config", "plan", "parameters", "moves", "makes", "restraint", "total")  # of run.json
 ACCUSING = ("fault", "warning")
 Case = tuple[str, str, str, str, int]  # part, name, game, data, seed
@@ -49,9 +50,11 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     else:
         entries = [entry for entry in recorded("diagnose") if entry["case"][0] == "judged"]
     named, accused = verdicts(entries)
+    live = [accused_live(entry) for entry in entries if entry["case"][1] in BATTERY["healthy"]]
     return [
         measure("diagnose", "named", [100 * float(np.mean(named))]),
         measure("diagnose", "accused", [100 * float(np.mean(accused))]),
+        measure("diagnose", "accused_live", [100 * float(np.mean(live))]),
         measure("diagnose", "sabotaged", [float(len(named))]),
         measure("diagnose", "healthy", [float(len(accused))]),
     ]
@@ -73,6 +76,17 @@ def first_accusation(entry: dict) -> str | None:
     """The kind of the first finding that is a fault or a warning."""
     found = diagnose(Record(entry["info"], entry["data"], entry["looks"], []))
     return next((finding.kind for finding in found if finding.severity in ACCUSING), None)
+
+
+def accused_live(entry: dict) -> bool:
+    """Whether anything but notes was said at any look while the run went on."""
+    record = Record(entry["info"], entry["data"], entry["looks"], [])
+    while record.looks:
+        stand, found = standing(record), diagnose(record)
+        if any(finding.kind in stand and finding.severity in ACCUSING for finding in found):
+            return True
+        record = record.before()
+    return False
 
 
 def cases(part: str) -> list[Case]:
@@ -130,9 +144,8 @@ def _given(name: str, game: str, seed: int, images: int) -> tuple[Plan, dict[str
     """Plan and settings: those of the battery for this game, but for what the case changes."""
     factor, usual = BATTERY["healthy"].get(name, {}), BATTERY["settings"][game]
     rate = usual["rate"] * {"rate_x300": 300, "rate_over_100": 0.01}.get(name, factor.get("rate", 1))
-    plan = Plan(
-        images=round(images * factor.get("images", 1)), batch=round(32 * factor.get("batch", 1)), seed=seed, score=0
-    )
+    images = round(images * factor.get("images", LONGER.get(name, 1)))
+    plan = Plan(images=images, batch=round(32 * factor.get("batch", 1)), seed=seed, score=0)
     return plan, usual | {"width": round(usual["width"] * factor.get("width", 1)), "rate": rate}
 
 

@@ -36,7 +36,9 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
         generators = [trained("vae", source, IMAGES[budget], seed) for seed in seeds]
         if budget == "full":
             _draw(name, generators[0], x)
-            save_png(trained("vae", source, IMAGES[budget], 0, beta=BETA).grid(36, seed=0), FIGURES / f"vae-{name}-beta.png")
+            save_png(
+                trained("vae", source, IMAGES[budget], 0, beta=BETA).grid(36, seed=0), FIGURES / f"vae-{name}-beta.png"
+            )
         codes = [encoded(generator, x) for generator in generators]
         found.append(measure("vae", f"active_{name}", [active(z).float().mean().item() for z in codes]))
         errors = [_error(decoded(g, z), x) for g, z in zip(generators, codes, strict=True)]

@@ -21,6 +21,7 @@ from zerosum.training.vitals import NUM
 
 LOOKS = 4  # below so many looks only what is beyond doubt is said
 ALIKE = 0.25  # difference of the made pictures, as a share of the real ones', below which they are alike
+LATE = 20_000  # images before which a healthy generator may not have come to each class yet
 TOLD = 300  # made pictures whose class is told: some fifteen are due to the rarest that is followed
 POOR = 0.35  # coverage, as a share of what real pictures reach, below which a result is poor
 
@@ -241,11 +242,11 @@ def _recent(values: np.ndarray) -> float:
 
 
 def class_missing(record: Record) -> Finding | None:
-    """A class of the first label that is hardly made."""
+    """A class of the first label that is hardly made: not one that a young generator has yet to come to."""
     looks = [look for look in record.looks if look.get("told")]
     looks = looks[-max(LOOKS, len(looks) // 4) :]
     told = [look["told"] for look in looks]
-    if len(looks) < LOOKS or sum(told) < TOLD or _is_beginner(record):
+    if len(looks) < LOOKS or sum(told) < TOLD or record.images < LATE:
         return None
     shares = np.average([look["classes"] for look in looks], 0, told)
     if not shares.min() < 0.15 or not np.median(shares) > 0.5 or record.recent("coverage") < 0.2:
