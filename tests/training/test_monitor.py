@@ -19,7 +19,7 @@ from zerosum.core.errors import Interrupted, Refusal
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.training import trainer
-from zerosum.training.monitor import diagnose, diagnosis
+from zerosum.training.monitor import diagnose, diagnosis, standing
 from zerosum.training.record import Record
 from zerosum.training.rules import RULES
 from zerosum.training.screen import Silent
@@ -114,6 +114,42 @@ def test_one_bad_look_accuses_nobody() -> None:
         {"images": 1000 * (i + 1), **HEALTHY, **({"spread": 0.05, "judge": 1.0} if i == 19 else {})} for i in range(20)
     ]
     assert diagnose(Record(INFO, DATA, looks, [])) == []
+
+
+def alike_from(look: int, total: int = 40_000) -> Record:
+    """A run of 20 looks whose pictures are all alike from one of them on."""
+    looks = [{"images": 500 * (i + 1), **HEALTHY, **({"spread": 0.05} if i >= look else {})} for i in range(20)]
+    return Record(INFO | {"total": total}, DATA, looks, [])
+
+
+def test_a_collapse_of_what_was_varied_is_said_at_the_third_look() -> None:
+    """Within 2,000 images, however young the run is and however long it will go on."""
+    assert first(alike_from(19)) is None
+    assert first(alike_from(18)) == "mode_collapse"
+    assert standing(alike_from(18)) == set()
+    assert standing(alike_from(17)) == {"mode_collapse"}
+
+
+def test_a_beginner_whose_pictures_never_differed_is_left_in_peace() -> None:
+    looks = [{"images": 500 * (i + 1), **HEALTHY, "spread": 0.1, "coverage": 0.1} for i in range(9)]
+    assert first(Record(INFO, DATA, looks, [])) is None
+
+
+def test_a_class_may_come_late_and_a_few_pictures_are_no_witness() -> None:
+    missing = record(classes=[1.4, 0.0, 1.1])
+    assert first(missing) == "class_missing"
+    assert first(missing.before()) is None, "19,000 images"
+    assert first(record(classes=[1.4, 0.0, 1.1], told=20.0)) is None
+
+
+def test_steps_about_one_place_are_no_oscillation() -> None:
+    """Two steps in a row between chance places about one have a cosine of -0.5."""
+    assert first(record(onward=-0.7, moved=0.7, coverage=0.4)) is None
+
+
+def test_blurs_that_cover_much_are_no_collapse() -> None:
+    assert first(record(spread=0.2, coverage=0.85)) is None
+    assert first(record(spread=0.2, coverage=0.3)) == "mode_collapse"
 
 
 def test_few_looks_and_missing_numbers_raise_nothing() -> None:
