@@ -33,7 +33,8 @@ class Replay(nn.Module):
         if count and num_old:
             old = self.kept[torch.randint(count, (num_old,), device=fake.device)]
             shown = torch.cat([fake[num_old:], old.to(fake.dtype)])
-        self._remember(fake)
+        if fake.isfinite().all():
+            self._remember(fake)
         return shown
 
     def _remember(self, fake: Tensor) -> None:

@@ -85,7 +85,8 @@ class Buffers:
 
     Each micro-batch begins with the same ones, and the turn leaves the mean of what they have become (of whole
     numbers, what they became last): so it does not matter who played which. Those of a module that says
-    `per_process = True` (a pool of past fakes) go on from one micro-batch to the next, and differ between processes.
+    `per_process = True` (a pool of past fakes) go on from one micro-batch to the next, differ between processes, and
+    keep what they saw in a turn that came to nothing: they may be large, and are never copied.
     """
 
     def __init__(self, game: Game, parts: int):
@@ -99,16 +100,15 @@ class Buffers:
 
     def begin(self) -> None:
         """Before a turn's first micro-batch."""
-        self._before = [(buffer, buffer.clone()) for buffer in self.game.buffers()]
-        own = {id(buffer) for buffer in self.own().values()} if self.parts > 1 else set()
-        self._shared = [pair for pair in self._before if id(pair[0]) not in own]
+        own = {id(buffer) for buffer in self.own().values()}
+        self._before = [(buffer, buffer.clone()) for buffer in self.game.buffers() if id(buffer) not in own]
         self._sums = [torch.zeros_like(buffer) for buffer in self._floats()]
 
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
         """Around each micro-batch."""
         if self.parts > 1:
-            for buffer, before in self._shared:
+            for buffer, before in self._before:
                 buffer.copy_(before)
         yield
         if self.parts > 1:
@@ -128,7 +128,7 @@ class Buffers:
             buffer.copy_(before)
 
     def _floats(self) -> list[Tensor]:
-        return [buffer for buffer, _ in self._shared if buffer.is_floating_point()] if self.parts > 1 else []
+        return [buffer for buffer, _ in self._before if buffer.is_floating_point()] if self.parts > 1 else []
 
 
 @contextlib.contextmanager
