@@ -145,6 +145,11 @@ def test_unknown_game_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> N
     assert "did you mean 'dcgan'" in capsys.readouterr().err
 
 
+def test_three_sets_of_data_are_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "cogan", "avatars", "mnist", "fruit", "--images", "10"]) == 1
+    assert "3 sets of data came: avatars, mnist, fruit. Wanted one, or two" in capsys.readouterr().err
+
+
 def test_missing_run_is_refused_without_a_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "zerosum", "sample", str(tmp_path / "nowhere")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -78,7 +78,7 @@ def test_what_a_run_is_judged_by() -> None:
 def test_labels_may_differ_and_are_left_out() -> None:
     from tests.contract.golden import LABELS
 
-    source = zs.unpaired(Blobs(4, DataShape(32, 32, 3, LABELS)), Blobs(4))
+    source = zs.unpaired(Blobs(4, DataShape(32, 32, 3, LABELS)), Blobs(4, seed=1))
     assert source.shape == DataShape(32, 32, 3)
     assert source.pictures().shape == DataShape(32, 32, 3)
 
@@ -88,3 +88,8 @@ def test_other_sizes_and_kinds_are_refused() -> None:
         unpaired(Blobs(4), Blobs(4, DataShape(32, 48, 3)))
     with pytest.raises(Refusal, match="rows holds table rows; wanted two sets of pictures"):
         unpaired(Blobs(4), Rows())
+
+
+def test_one_set_twice_is_refused() -> None:
+    with pytest.raises(Refusal, match="hold the same pictures; wanted two sets that differ"):
+        unpaired(Blobs(4), Blobs(4))

@@ -117,6 +117,13 @@ def test_pictures_come_in_couples_of_one_latent() -> None:
     assert not torch.allclose(pictures[0], pictures[1], atol=1e-3)
 
 
+def test_no_row_of_a_grid_parts_a_couple() -> None:
+    generator = cogan().generator()
+    side, gap = 96, 2
+    assert generator.grid(9).width == 4 * (side + gap) + gap
+    assert generator.grid(16).width == 4 * (side + gap) + gap
+
+
 def test_a_walk_between_the_domains_changes_over_halfway() -> None:
     generator = grown_apart().generator().eval()
     z = generator.latents(1, seed=0).repeat(4, 1)

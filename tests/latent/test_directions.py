@@ -64,3 +64,8 @@ def test_a_game_without_an_encoder_is_refused_by_name() -> None:
 def test_an_empty_set_is_refused() -> None:
     with pytest.raises(Refusal, match="without the attribute"):
         mean_difference(Pixels(), pictures((0.0, 0.0)), pictures((0.0, 0.0))[:0])
+
+
+def test_pictures_of_whole_numbers_are_refused() -> None:
+    with pytest.raises(Refusal, match=r"came as torch.uint8; wanted float in \[-1, 1\]"):
+        encoded(Pixels(), torch.zeros(2, 1, 1, 2, dtype=torch.uint8))

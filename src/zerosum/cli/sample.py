@@ -71,7 +71,7 @@ def main(argv: list[str]) -> int | None:
     if isinstance(player.header.shape, TableShape):
         files = _write_rows(player, options)
     else:
-        files = _write(player.sample(options.number, seed=options.seed, labels=labels), options, text)
+        files = _write(player, player.sample(options.number, seed=options.seed, labels=labels), options, text)
     record = {
         "game": player.header.game,
         "images": player.header.images,
@@ -135,9 +135,9 @@ def _write_rows(player: Generator, options: Options) -> list[Path]:
     return [path]
 
 
-def _write(pixels: np.ndarray, options: Options, text: dict[str, str]) -> list[Path]:
+def _write(player: Generator, pixels: np.ndarray, options: Options, text: dict[str, str]) -> list[Path]:
     """Writes the single files, then the grid, as the options want; uint8 [n, H, W, C]. Returns their paths."""
-    from zerosum.core.pictures import grid, save_png, to_pil
+    from zerosum.core.pictures import save_png, to_pil
 
     files = []
     if options.separate:
@@ -147,5 +147,5 @@ def _write(pixels: np.ndarray, options: Options, text: dict[str, str]) -> list[P
             save_png(to_pil(picture), files[-1], {**text, "index": str(i)})
     if options.out or not options.separate:
         files.append(_place(options, ".png"))
-        save_png(grid(pixels), files[-1], text)
+        save_png(player.on_a_sheet(pixels), files[-1], text)
     return files

@@ -73,7 +73,10 @@ def main(argv: list[str]) -> None:
     _refuse_a_mistyped_game(argv)
     named = bool(argv) and argv[0] in catalog.names()
     name, rest = (argv[0], argv[1:]) if named else (catalog.DEFAULT, argv)
-    for data in itertools.takewhile(lambda word: not word.startswith("-"), rest[:2]):
+    sets = list(itertools.takewhile(lambda word: not word.startswith("-"), rest))
+    if len(sets) > 2:
+        raise Refusal(f"{len(sets)} sets of data came: {', '.join(sets)}. Wanted one, or two for games that take two.")
+    for data in sets:
         refuse_unknown(data)  # before torch is imported, which takes seconds
     verb, description = f"train {name}" if named else "train", _about(name, named)
     if not named and not {"-h", "--help"}.isdisjoint(argv):

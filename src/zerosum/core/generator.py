@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import reprlib
 import typing
 from collections.abc import Mapping
@@ -141,7 +142,12 @@ class Judges(Protocol):
 
 
 class Generator(nn.Module):
-    """Networks that make something, with their header. Subclasses add capabilities: the protocols above."""
+    """Networks that make something, with their header. Subclasses add capabilities: the protocols above.
+
+    abreast: how many pictures belong together, so that no row of a grid parts them.
+    """
+
+    abreast = 1
 
     def __init__(self, header: Header, judge: nn.Module | None = None):
         super().__init__()
@@ -196,7 +202,12 @@ class Generator(nn.Module):
 
     def grid(self, n: int = 16, seed: int = 0, labels: Mapping[str, str] | None = None) -> Image.Image:
         """n pictures side by side, as near to a square as n allows; as `images`."""
-        return grid(self.sample(n, seed, labels=labels))
+        return self.on_a_sheet(self.sample(n, seed, labels=labels))
+
+    def on_a_sheet(self, pixels: np.ndarray) -> Image.Image:
+        """Pictures that it has made, uint8 [n, H, W, C], in a grid as near to a square as they allow."""
+        in_a_row = math.ceil(math.sqrt(len(pixels)) / self.abreast)
+        return grid(pixels, columns=in_a_row * self.abreast)
 
     def save(self, path: str | Path, images: int | None = None) -> None:
         """Writes the file whole or not at all."""

@@ -15,7 +15,7 @@ from zerosum.core.files import digest
 def unpaired(x: Source, y: Source) -> UnpairedPictures:
     """The two sets as one source, for games that play on Unpaired: `x` is the first domain, `y` the second.
 
-    Raises Refusal if one holds no pictures, or if their sizes or channels differ.
+    Raises Refusal if one holds no pictures, if their sizes or channels differ, or if both are the same.
     """
     for source in (x, y):
         if not issubclass(source.holds, Images):
@@ -25,6 +25,8 @@ def unpaired(x: Source, y: Source) -> UnpairedPictures:
             f"{x.name} has pictures of {x.shape}, {y.name} of {y.shape}; wanted one size and as many channels. Open "
             "both with the same resolution and channels."
         )
+    if x.fingerprint == y.fingerprint:
+        raise Refusal(f"{x.name} and {y.name} hold the same pictures; wanted two sets that differ in something.")
     return UnpairedPictures(x, y)
 
 

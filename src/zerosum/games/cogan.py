@@ -139,6 +139,8 @@ class Couples(LatentGenerator):
     So pictures come in couples, side by side in a grid, and half of them are of either domain.
     """
 
+    abreast = 2
+
     def latents(self, n: int, seed: int) -> Tensor:
         """float32 [n, z_dim + 1]; the last column is 0 for the first domain and 1 for the second."""
         z = super().latents(-(-n // 2), seed).repeat_interleave(2, 0)[:n]

@@ -43,12 +43,17 @@ def traversal(generator: Generator, z: Tensor, latent: int, values: Tensor) -> T
 
 
 def encoded(generator: Generator, x: Tensor) -> Tensor:
-    """Codes [n, ...] on the CPU of pictures x, a batch at a time. Raises Refusal if the generator does not encode."""
+    """Codes [n, ...] on the CPU of pictures x, a batch at a time.
+
+    Raises Refusal if the generator does not encode, and for pictures of whole numbers.
+    """
     if not isinstance(generator, Encodes):
         raise Refusal(
             f"{generator.header.game} has no encoder: it does not know which code a picture has. Wanted a game that "
             "encodes, such as vae or vaegan."
         )
+    if not x.is_floating_point():
+        raise Refusal(f"pictures came as {x.dtype}; wanted float in [-1, 1]: `zerosum.core.pictures.from_uint8`.")
     return _in_batches(generator.encode, x, generator.device)
 
 
