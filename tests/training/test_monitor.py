@@ -28,7 +28,8 @@ HEALTHY = {
     "judge": 0.85, "judge_unseen": 0.52, "gap": 0.02, "levels": [-0.9, -0.5, 0.1, 0.7, 0.9], "spread": 0.9,
     "levels_real": [-0.9, -0.6, 0.1, 0.7, 0.9], "twins": 0.0, "coverage": 0.6, "relatives": 1.1, "checkers": 1.2,
     "channels": -0.8, "moved": 0.2, "onward": 0.2, "waiting": 0.02, "step.D": 0.003,
-    "step.G": 0.004, "turns.D": 30.0, "turns.G": 30.0, "skipped": 0, "slower": 1.0, "classes": [1.0, 0.8, 1.2], "told": 100.0,
+    "step.G": 0.004, "turns.D": 30.0, "turns.G": 30.0, "skipped": 0, "slower": 1.0, "classes": [1.0, 0.8, 1.2],
+    "told": 100.0,
 }  # fmt: skip
 DATA = {"num": 5000, "low": -1.0, "high": 1.0, "duplicates": 0.01}
 INFO = {
