@@ -204,14 +204,20 @@ def _points(values: list[float | None]) -> str:
     return " ".join(f"{100 * i / (len(values) - 1):.1f},{22 - (v - low) * scale:.1f}" for i, v in known)
 
 
+def _size(shape: dict[str, Any]) -> tuple[str, str]:
+    return f"{shape.get('width', '?')} × {shape.get('height', '?')}", "pixels a picture"
+
+
 def _headline(run: Run, info: dict[str, Any]) -> dict[str, Any]:
     drawn = _images_drawn(run)
     total, shape, times = info.get("total") or 0, info.get("shape", {}), run.times()
-    facts = [(film.count(drawn), "images drawn")]
+    is_table = shape.get("height") == 1
+    what = "rows" if is_table else "images"
+    facts = [(film.count(drawn), f"{what} drawn")]
     if times:
         seconds = max(_seconds(run), 1e-9)
-        facts += [_duration(seconds), (_number(times[-1]["images"] / seconds), "images a second")]
-    facts += [(f"{shape.get('width', '?')} × {shape.get('height', '?')}", "pixels a picture")]
+        facts += [_duration(seconds), (_number(times[-1]["images"] / seconds), f"{what} a second")]
+    facts += [(str(shape["width"]), "columns") if is_table else _size(shape)]
     if parameters := sum(v for v in info.get("parameters", {}).values() if isinstance(v, int)):
         facts += [(f"{parameters / 1e6:.1f} M" if parameters >= 1e5 else f"{parameters:,}", "parameters")]
     return {
