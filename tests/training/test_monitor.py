@@ -16,10 +16,11 @@ from zerosum import api
 from zerosum.bench import diagnose as battery
 from zerosum.core import checkpoint
 from zerosum.core.errors import Interrupted, Refusal
+from zerosum.core.files import save_json
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.training import trainer
-from zerosum.training.monitor import diagnose, diagnosis, standing
+from zerosum.training.monitor import diagnose, diagnosis, standing, watch
 from zerosum.training.record import Record
 from zerosum.training.rules import RULES
 from zerosum.training.screen import Silent
@@ -129,6 +130,35 @@ def test_a_collapse_of_what_was_varied_is_said_at_the_third_look() -> None:
     assert first(alike_from(18)) == "mode_collapse"
     assert standing(alike_from(18)) == set()
     assert standing(alike_from(17)) == {"mode_collapse"}
+
+
+def test_a_run_says_what_stands_and_says_it_once(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    save_json(run.path / "run.json", INFO)
+    told = []
+    for looks in (19, 20, 20):
+        lines = [{"data": DATA}, *alike_from(18).looks[:looks]]
+        (run.path / "vitals.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        told.append([finding["kind"] for finding in watch(run)])
+    assert told == [[], [], []]
+    lines.append({"images": 10_500, **HEALTHY, "spread": 0.05})
+    (run.path / "vitals.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert [finding["kind"] for finding in watch(run)] == ["mode_collapse"]
+    assert watch(run) == []
+    assert [line["kind"] for line in run.findings()] == ["mode_collapse"]
+
+
+def test_an_accusation_on_the_way_counts_though_the_end_is_fine() -> None:
+    looks = [{"images": 500 * (i + 1), **HEALTHY, **({"spread": 0.05} if 12 <= i < 16 else {})} for i in range(30)]
+    entry = {"case": ["judged", "plain", "house", "x", 0], "info": INFO, "data": DATA, "looks": looks}
+    assert battery.accused_live(entry)
+    assert battery.first_accusation(entry) is None
+
+
+def test_nonsense_is_no_collapse() -> None:
+    looks = [{"images": 1000 * (i + 1), **(HEALTHY if i < 12 else {"finite": 0.0})} for i in range(20)]
+    assert [finding.kind for finding in diagnose(Record(INFO, DATA, looks, []))] == ["overflow"]
 
 
 def test_a_beginner_whose_pictures_never_differed_is_left_in_peace() -> None:

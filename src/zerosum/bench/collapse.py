@@ -51,7 +51,6 @@ WATCHED = {  # runs that are made to collapse: the game, its settings, its batch
     "ring": ("gan", {"z": 2, "width": 64, "rate": 2e-3}, 8),
     "digits": ("house", {"z": 64, "width": 16, "rate": 2e-3}, 32),
 }
-LOOK = 500  # images from look to look, the trainer's
 WILD = 30  # times its rate G plays at from the middle of a run on
 ASKED = 500  # pictures or points by which it is known how many modes there are
 Found = dict[str, list[float]]  # by lever, a value a seed
@@ -210,11 +209,11 @@ def _room(name: str) -> tuple[Source, Callable[[Path], float]]:
     if name == "ring":
         ring = _points.ring()
 
-        def share(path: Path) -> float:
+        def held(path: Path) -> float:
             G: Any = load(path)
             return ring.judged(G(G.latents(ASKED, seed=1)).detach().numpy())[0] / len(ring.centres)
 
-        return ring, share
+        return ring, held
     digits = mnist(progress=False)
     tell = classifier(digits, 60_000)
 
@@ -233,7 +232,7 @@ def _watched(
     game = api.build(game_name, source, settings, seed)
     if wild:
         _let_loose(game)
-    plan = Plan(images=images, batch=batch, seed=seed, save=LOOK, keep=10**6, average=0, score=0)
+    plan = Plan(images=images, batch=batch, seed=seed, save=trainer.LOOK, keep=10**6, average=0, score=0)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder) / "run")
         trainer.train(game, source, run, plan)
@@ -244,17 +243,18 @@ def _watched(
 def _let_loose(game: Game) -> None:
     """G's rate is WILD times as high from the middle of the run on."""
     players = game.players()
+    usual = players["G"].rate
 
     def rate(clock: Clock) -> float:
-        return WILD if clock.fraction >= 0.5 else 1.0
+        return usual(clock) * (WILD if clock.fraction >= 0.5 else 1)
 
     players["G"] = replace(players["G"], rate=rate)
     game.players = lambda: players  # type: ignore[method-assign]
 
 
 def _began(modes: Sequence[float], images: int) -> float | None:
-    """Images drawn when half of the modes that were there were gone, at the first look after the middle; None where
-    they were not, or where three quarters of all had never been there."""
+    """Images drawn at the first look, from the middle on, at which half of the modes that were there are gone; None
+    where there is no such look, or where less than three quarters of all had been there."""
     middle = len(modes) // 2
     there = float(np.median(modes[: max(1, middle - 1)][-4:]))
     gone = (look + 1 for look in range(middle - 1, len(modes)) if modes[look] <= there / 2)

@@ -75,7 +75,11 @@ def main(argv: list[str]) -> None:
     name, rest = (argv[0], argv[1:]) if named else (catalog.DEFAULT, argv)
     sets = list(itertools.takewhile(lambda word: not word.startswith("-"), rest))
     if len(sets) > 2:
-        raise Refusal(f"{len(sets)} sets of data came: {', '.join(sets)}. Wanted one, or two for games that take two.")
+        first = ", ".join(sets[:3]) + (" ..." if len(sets) > 3 else "")
+        raise Refusal(
+            f"{len(sets)} sets of data came: {first}. Wanted one, or two for games that take two. Of many files name "
+            "their folder."
+        )
     for data in sets:
         refuse_unknown(data)  # before torch is imported, which takes seconds
     verb, description = f"train {name}" if named else "train", _about(name, named)

@@ -207,7 +207,7 @@ class Generator(nn.Module):
     def on_a_sheet(self, pixels: np.ndarray) -> Image.Image:
         """Pictures that it has made, uint8 [n, H, W, C], in a grid as near to a square as they allow."""
         in_a_row = math.ceil(math.sqrt(len(pixels)) / self.abreast)
-        return grid(pixels, columns=in_a_row * self.abreast)
+        return grid(pixels, columns=min(len(pixels), in_a_row * self.abreast))
 
     def save(self, path: str | Path, images: int | None = None) -> None:
         """Writes the file whole or not at all."""

@@ -40,7 +40,9 @@ class Machine:
         stack: a good part of a small network's step.
         """
         torch.default_generator.manual_seed(number)
-        if self.device.type != "cpu":
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed_all(number)  # the device in use need not be the current one
+        elif self.device.type != "cpu":
             torch.get_device_module(self.device).manual_seed(number)
 
     def autocast(self) -> torch.autocast:

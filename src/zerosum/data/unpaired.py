@@ -26,7 +26,10 @@ def unpaired(x: Source, y: Source) -> UnpairedPictures:
             "both with the same resolution and channels."
         )
     if x.fingerprint == y.fingerprint:
-        raise Refusal(f"{x.name} and {y.name} hold the same pictures; wanted two sets that differ in something.")
+        raise Refusal(
+            f"{x.name} and {y.name} hold the same pictures; wanted two sets. Of labelled ones, name two "
+            "classes: DATA:LABEL=CLASS."
+        )
     return UnpairedPictures(x, y)
 
 

@@ -53,7 +53,9 @@ def encoded(generator: Generator, x: Tensor) -> Tensor:
             "encodes, such as vae or vaegan."
         )
     if not x.is_floating_point():
-        raise Refusal(f"pictures came as {x.dtype}; wanted float in [-1, 1]: `zerosum.core.pictures.from_uint8`.")
+        raise Refusal(
+            f"pictures came as {x.dtype}; wanted float in [-1, 1], as `zerosum.core.pictures.from_uint8` makes them."
+        )
     return _in_batches(generator.encode, x, generator.device)
 
 

@@ -33,7 +33,7 @@ class Replay(nn.Module):
         if count and num_old:
             old = self.kept[torch.randint(count, (num_old,), device=fake.device)]
             shown = torch.cat([fake[num_old:], old.to(fake.dtype)])
-        if fake.isfinite().all():
+        if fake.isfinite().all():  # what is kept is not taken back with a skipped step
             self._remember(fake)
         return shown
 

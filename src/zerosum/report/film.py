@@ -188,7 +188,8 @@ def _walk_frames(generator: Any, stops: Tensor, num_frames: int) -> Iterator[np.
         with torch.inference_mode():
             pixels = to_uint8(generator(z.to(device)))
         scale = max(1, 192 // max(pixels.shape[1:3]))
-        yield np.asarray(_fitted(grid(pixels, columns=math.ceil(len(pixels) / 2), scale=scale)).convert("RGB"))
+        columns = math.ceil(len(pixels) / 2 / generator.abreast) * generator.abreast
+        yield np.asarray(_fitted(grid(pixels, columns=columns, scale=scale)).convert("RGB"))
 
 
 def _spread(grids: list[Path], columns: int) -> list[Path]:
@@ -267,8 +268,8 @@ def _of_one_size(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
 def _write_mp4(frames: Iterator[np.ndarray], path: Path, fps: int, suffix: str) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        # A key frame a second, to jump to; and a loop's first frame, which is one, looks like its last. The tree of
-        # macroblocks would save on the last frames, after which it knows of none.
+        # A key frame a second, so that players can jump, and so that a loop's last frame is coded as well as its first.
+        # The macroblock tree would save on the last frames, since nothing after them refers to them.
         options = H264 | {"x264-params": f"mbtree=0:keyint={fps}"}
         stream: Any = container.add_stream("libx264", rate=fps, options=options)
         stream.pix_fmt = "yuv420p"

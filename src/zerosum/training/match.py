@@ -76,8 +76,8 @@ class Match:
         self.order = Order(len(source), plan.seed, plan.order == "replacement")
         self.players = game.players()
         self.turns = game.turns()
-        self._of = {name: player.parameters() for name, player in self.players.items()}
-        self.optimizers = {name: player.optimizer(self._of[name]) for name, player in self.players.items()}
+        self._parameters_of = {name: player.parameters() for name, player in self.players.items()}
+        self.optimizers = {name: player.optimizer(self._parameters_of[name]) for name, player in self.players.items()}
         self._rates = {n: [group["lr"] for group in o.param_groups] for n, o in self.optimizers.items()}
         self._first = 0  # number of the first picture of the batch in hand
         self._held: tuple[int, Batch] | None = None
@@ -129,7 +129,7 @@ class Match:
 
     def _let_move(self, turn: Turn) -> None:
         """Gradients on for the turn's players alone."""
-        for parameter in itertools.chain(*self._of.values()):
+        for parameter in itertools.chain(*self._parameters_of.values()):
             parameter.requires_grad_(False)
             parameter.grad = None
         for parameter in self._parameters(turn):
@@ -137,7 +137,7 @@ class Match:
 
     def _parameters(self, turn: Turn) -> Iterator[torch.nn.Parameter]:
         for name in turn.names():
-            yield from self._of[name]
+            yield from self._parameters_of[name]
 
     def _backward(self, moves: Moves, turn: Turn) -> None:
         """Adds a micro-batch's share to the gradients; where each player has its loss, to its own alone."""
@@ -146,8 +146,10 @@ class Match:
             (loss * share).backward()
             return
         for name in turn.names():
-            gradients = torch.autograd.grad(loss[name] * share, self._of[name], retain_graph=True, allow_unused=True)
-            for parameter, gradient in zip(self._of[name], gradients, strict=True):
+            gradients = torch.autograd.grad(
+                loss[name] * share, self._parameters_of[name], retain_graph=True, allow_unused=True
+            )
+            for parameter, gradient in zip(self._parameters_of[name], gradients, strict=True):
                 if gradient is not None:
                     parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
 
@@ -192,8 +194,11 @@ class Match:
         self._sums, self._counts = {}, {}
         for sums in everybody if self.team.leads else []:
             for name, (value, count) in sums.items():
-                self._sums[name] = torch.tensor(value, dtype=torch.float64) + self._sums.get(name, 0)
+                self._sums[name] = self._sum(value) + self._sums.get(name, 0)
                 self._counts[name] = self._counts.get(name, 0) + count
+
+    def _sum(self, value: float) -> Tensor:
+        return torch.tensor(value, dtype=torch.float64, device=self.machine.device)
 
     @property
     def skipped_in_a_row(self) -> int:
@@ -232,7 +237,7 @@ class Match:
         self.slower, self.skipped, self._in_a_row = state["slower"], state["skipped"], dict(state["in_a_row"])
         self._held = None
         notes = state["notes"] if self.team.leads else {}
-        self._sums = {n: torch.tensor(v, dtype=torch.float64) for n, (v, _) in notes.items()}
+        self._sums = {n: self._sum(v) for n, (v, _) in notes.items()}
         self._counts = {n: count for n, (_, count) in notes.items()}
         self.game.load_state_dict(tensors("game"))
         if not self.team.leads and self.buffers.own():

@@ -199,15 +199,18 @@ def collapse(record: Record) -> Finding | None:
     spread, twins = record.series("spread"), record.series("twins")
     if len(spread) < LOOKS:
         return None
-    if not _is_lost(spread):
-        covered, differ = record.recent("coverage"), _recent(spread)
+    differ, copied = _recent(spread), _recent(twins)
+    if _is_lost(spread):
+        differ, copied = (float(np.nanmedian(values[-3:])) for values in (spread, twins))
+    else:
+        covered = record.recent("coverage")
         alike = differ < ALIKE and not covered > 0.6  # blurs near the mean cover much, and are no collapse
-        few = _recent(twins) > 0.5 and covered < POOR
-        if differ >= 0.01 and (not (alike or few) or _is_beginner(record)):
+        few = copied > 0.5 and covered < POOR
+        if not differ < 0.01 and (not (alike or few) or _is_beginner(record)):
             return None
     says = (
-        f"Made pictures differ from each other by {100 * np.nanmedian(spread[-3:]):.0f} % of what real ones do, and "
-        f"{100 * np.nanmedian(twins[-3:]):.0f} % have a twin among {NUM}."
+        f"Made pictures differ from each other by {100 * differ:.0f} % of what real ones do, and {100 * copied:.0f} % "
+        f"have a twin among {NUM}."
     )
     why = "The generator has found a few pictures that pass, and makes nothing else (mode collapse)."
     since = min(record.since("spread", lambda v: v < ALIKE), record.since("twins", lambda v: v > 0.5))
@@ -221,7 +224,7 @@ def _is_lost(spread: np.ndarray) -> bool:
 
 
 def _is_beginner(record: Record) -> bool:
-    """A run in its first fifth, or one whose pictures still come to differ more, or to cover more, with each look."""
+    """A run in its first fifth or its first 5,000 images, or one whose pictures still come to differ more, or to cover more, with each look."""
     if record.images < max(SOONEST, 0.2 * record.info.get("total", 0)):
         return True
     for values in _of_variety(record):

@@ -14,7 +14,7 @@ from zerosum.core.batch import Batch, Images, Source, Table, pictures
 from zerosum.core.generator import Generator, Judges, Samples
 from zerosum.metrics.coverage import Thumbnails, ceiling, coverage
 from zerosum.metrics.dimension import dimension
-from zerosum.metrics.naming import Namer, small
+from zerosum.metrics.namer import Namer, small
 
 NUM, FEWEST = 128, 32  # pictures on each side, at each look: of LARGE pixels at most, fewer of larger ones
 LARGE = 256 * 256
@@ -53,16 +53,17 @@ class Vitals:
 
     def _know(self, indices: np.ndarray) -> None:
         """The thumbnails of many training pictures, and who can tell their classes."""
-        seen, pictures, labels = [], [], []
+        seen, shown, labels = [], [], []
         for part in np.array_split(indices, -(-len(indices) // BATCH)):
             batch = self.source.batch(part)
             assert isinstance(batch, Images | Table)
             seen.append(thumbnails(batch.x))
             if isinstance(batch, Images) and batch.y is not None and batch.y.shape[1]:
-                pictures.append(small(batch.x))
+                shown.append(small(batch.x))
                 labels.append(batch.y[:, 0])
         self.known = torch.cat(seen)
-        self.namer = Namer(torch.cat(pictures), torch.cat(labels)) if labels else None
+        namer = Namer(torch.cat(shown), torch.cat(labels)) if labels else None
+        self.namer = namer if namer and namer.followed else None
 
     def data(self) -> dict[str, Any]:
         """What the data themselves show, once a run: {"num", of pictures "low" and "high" level, the share of
@@ -130,9 +131,10 @@ class Vitals:
     def _classes(self, made: Tensor) -> Numbers:
         """For each followed class, how many times as often as in the data it is made; and how many new made pictures
         were told."""
-        if self.namer is None or not self.namer.followed:
+        if self.namer is None:
             return {}
-        shares, told = self.namer.shares(made)
+        with torch.autocast("cpu", enabled=False):  # as it was fitted
+            shares, told = self.namer.shares(made)
         return {"classes": shares, "told": float(told)}
 
     def _channels(self, made: Tensor) -> Numbers:
