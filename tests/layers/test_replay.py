@@ -51,3 +51,11 @@ def test_a_single_fake_is_never_replaced() -> None:
     past = Replay(4, (1,))
     past(numbered(0, 4))
     assert past(numbered(9, 1)).item() == 9
+
+
+def test_what_is_not_finite_is_not_remembered() -> None:
+    past = Replay(8, (1,))
+    past(numbered(0, 4))
+    past(torch.full((4, 1), torch.nan))
+    assert int(past.seen) == 4
+    assert past.kept.isfinite().all()

@@ -238,3 +238,13 @@ def test_an_autoencoders_report_speaks_of_codes_and_of_one_player(
     for words in ("Two players", "the same noise", "<h2>Scores</h2>", "zerosum sample", "No walk yet"):
         assert words not in html
     assert page.what_comes_of(None) == "pictures"
+
+
+def test_a_tables_report_speaks_of_rows_and_columns(tmp_path: Path) -> None:
+    run = made_up_run(tmp_path)
+    run.write_info(run.info | {"shape": {"height": 1, "width": 8, "channels": 1}})
+    text = " ".join(read(run)[0].text)
+    for words in ("rows drawn", "rows a second", "columns"):
+        assert words in text
+    for words in ("images drawn", "images a second", "pixels a picture"):
+        assert words not in text.split("Scores")[0]

@@ -47,11 +47,12 @@ ON_DIGITS = ("without", "seek", "discrimination")  # stacked digits are dear
 PRINTED = ("spectral", "r1")  # levers of balance, which promise nothing here
 LOOKS = 20
 SAMPLES = 26_000  # stacked digits judged: 26 a mode
-WATCHED = {  # runs that are made to collapse: the game, its settings, its batch
-    "ring": ("gan", {"z": 2, "width": 64, "rate": 2e-3}, 8),
-    "digits": ("house", {"z": 64, "width": 16, "rate": 2e-3}, 32),
+WATCHED = {  # runs that are made to collapse: the game, its settings, its batch; how many times its rate G plays at
+    "ring": ("gan", {"z": 2, "width": 64, "rate": 2e-3}, 8, 30),
+    "digits": ("house", {"z": 64, "width": 16, "rate": 2e-3}, 32, 300),  # at 30 and 100 times it often recovers
 }
-WILD = 30  # times its rate G plays at from the middle of a run on
+NAMES = ("mode_collapse", "divergence")  # made pictures that are all alike; coverage that was there and is gone
+LASTING = 4  # looks
 ASKED = 500  # pictures or points by which it is known how many modes there are
 Found = dict[str, list[float]]  # by lever, a value a seed
 
@@ -228,35 +229,37 @@ def _watched(
     name: str, wild: bool, seed: int, source: Source, share: Callable[[Path], float], images: int
 ) -> tuple[list[float], int | None]:
     """The share of the modes at each look, and after how many images a collapse was named, if ever."""
-    game_name, settings, batch = WATCHED[name]
+    game_name, settings, batch, times = WATCHED[name]
     game = api.build(game_name, source, settings, seed)
     if wild:
-        _let_loose(game)
+        _let_loose(game, times)
     plan = Plan(images=images, batch=batch, seed=seed, save=trainer.LOOK, keep=10**6, average=0, score=0)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder) / "run")
         trainer.train(game, source, run, plan)
-        said = [line["images"] for line in run.findings() if line["kind"] == "mode_collapse"]
+        said = [line["images"] for line in run.findings() if line["kind"] in NAMES]
         return [share(path) for path in run.snapshots], min(said, default=None)
 
 
-def _let_loose(game: Game) -> None:
-    """G's rate is WILD times as high from the middle of the run on."""
+def _let_loose(game: Game, times: float) -> None:
+    """G's rate is so many times as high from the middle of the run on."""
     players = game.players()
     usual = players["G"].rate
 
     def rate(clock: Clock) -> float:
-        return usual(clock) * (WILD if clock.fraction >= 0.5 else 1)
+        return usual(clock) * (times if clock.fraction >= 0.5 else 1)
 
     players["G"] = replace(players["G"], rate=rate)
     game.players = lambda: players  # type: ignore[method-assign]
 
 
 def _began(modes: Sequence[float], images: int) -> float | None:
-    """Images drawn at the first look, from the middle on, at which half of the modes that were there are gone; None
-    where there is no such look, or where less than three quarters of all had been there."""
+    """Images drawn at the first of LASTING looks, from the middle on, at which half of the modes that were there are
+    gone; None where there are no such looks, or where less than three quarters of all modes had been there."""
     middle = len(modes) // 2
     there = float(np.median(modes[: max(1, middle - 1)][-4:]))
-    gone = (look + 1 for look in range(middle - 1, len(modes)) if modes[look] <= there / 2)
-    look = next(gone, None) if there >= 0.75 else None
-    return None if look is None else look * images / len(modes)
+    gone = [share <= there / 2 for share in modes]
+    for look in range(middle - 1, len(modes) - LASTING + 1) if there >= 0.75 else ():
+        if all(gone[look : look + LASTING]):
+            return (look + 1) * images / len(modes)
+    return None

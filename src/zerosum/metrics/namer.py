@@ -20,8 +20,8 @@ class Namer:
     """Ridge regression from a random convolution's features to one-hot classes (Hoerl and Kennard 1970).
 
     x: pictures [n, C, H, W] in [-1, 1]; y: their classes, int64 [n]. Learnt from three quarters of them; on the last
-    quarter it is tried which classes can be told: those are followed. `followed`, by code: the share of the told pictures
-    that are told as this class, and the share that are told as it and are of another.
+    quarter it is tried which classes can be told: those are followed. `followed`, by code: the share of the told
+    pictures that are told as this class, and the share that are told as it and are of another.
     """
 
     def __init__(self, x: Tensor, y: Tensor):
@@ -39,8 +39,8 @@ class Namer:
         return self._told(self._features(x))
 
     def shares(self, x: Tensor) -> tuple[list[float], int]:
-        """For each followed class, how often pictures x are told as it over how often the data's are, mistakes taken off
-        both; and how many of x were told."""
+        """For each followed class, how often pictures x are told as it over how often the data's are, mistakes taken
+        off both; and how many of x were told."""
         told = self.told(x)
         num = int((told >= 0).sum())
         made = {c: (told == c).sum().item() / max(1, num) for c in self.followed}

@@ -221,6 +221,7 @@ def _headline(run: Run, info: dict[str, Any]) -> dict[str, Any]:
     if parameters := sum(v for v in info.get("parameters", {}).values() if isinstance(v, int)):
         facts += [(f"{parameters / 1e6:.1f} M" if parameters >= 1e5 else f"{parameters:,}", "parameters")]
     return {
+        "what": what,
         "folder": run.path.resolve().name,
         "run_path": str(run.path),
         "game": info.get("game", "?"),

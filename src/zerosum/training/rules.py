@@ -224,7 +224,8 @@ def _is_lost(spread: np.ndarray) -> bool:
 
 
 def _is_beginner(record: Record) -> bool:
-    """A run in its first fifth or its first 5,000 images, or one whose pictures still come to differ more, or to cover more, with each look."""
+    """A run in its first fifth or its first 5,000 images, or one whose pictures still come to differ more, or to cover
+    more, with each look."""
     if record.images < max(SOONEST, 0.2 * record.info.get("total", 0)):
         return True
     for values in _of_variety(record):
