@@ -14,17 +14,15 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from zerosum.bench._frame import Budget, Measure, cached_run, measure
+from zerosum.bench._sets import HELDOUT, pictures, principal, unseen
 from zerosum.core.batch import Source
 from zerosum.core.errors import Refusal
 from zerosum.core.files import cache_dir
 from zerosum.core.generator import Generator, load
 from zerosum.core.pictures import labelled_columns, save_png, to_uint8
 from zerosum.core.plan import Plan
-from zerosum.data.avatars import avatars
-from zerosum.data.mnist import mnist
 from zerosum.data.table import Rows, table
 from zerosum.latent.directions import decoded, encoded
-from zerosum.metrics.pca_gaussian import PcaGaussian, fit
 from zerosum.report import codemap
 from zerosum.report.charts import LIGHT, blank, to_png
 
@@ -35,7 +33,6 @@ IMAGES = {  # drawn in a run, by what it is for
     "quick": {"linear": 64_000, "table": 64_000, "digits": 32_000, "avatars": 16_000, "denoise": 9_600},
     "full": {"linear": 384_000, "table": 128_000, "digits": 192_000, "avatars": 64_000, "denoise": 192_000},
 }
-HELDOUT = 1000
 NOISY = {"smoke": 2, "quick": 32, "full": 100}  # pictures from which noise is taken away
 SIGMA = 25.0  # of 255
 STRENGTHS = (0.6, 0.8, 1.0, 1.2)  # `h` of non-local means, in sigmas: the best is taken, judged on the clean pictures
@@ -46,28 +43,20 @@ MAP = 800  # px; the map's side in the docs
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """Trains each network once a seed and length, and measures on held-out pictures and rows."""
-    pictures, rows = _pictures(budget), _rows()
+    sets, rows = pictures(budget), _rows()
     found = [
-        _linear("linear_digits", pictures["digits"], LINEAR, IMAGES[budget]["linear"], seeds),
+        _linear("linear_digits", sets["digits"], LINEAR, IMAGES[budget]["linear"], seeds),
         _linear("linear_table", rows, IN_TABLE, IMAGES[budget]["table"], seeds),
     ]
-    curves = {name: _curves(source, LENGTHS[budget], IMAGES[budget][name], seeds) for name, source in pictures.items()}
+    curves = {name: _curves(source, LENGTHS[budget], IMAGES[budget][name], seeds) for name, source in sets.items()}
     for name, (ours, pca) in curves.items():
         worst = [max(o / p for o, p in zip(row, pca, strict=True)) for row in ours]
         found.append(measure("ae", f"deep_{name}", worst, baseline=pca[-1], baseline_name="PCA's error at the longest"))
     if budget == "full":
         _draw_curves(curves, FIGURES / "ae-curve.png")
-        _draw_map(pictures["digits"], IMAGES[budget]["digits"], FIGURES / "ae-map.png")
-    found += _denoising(pictures["avatars"], budget, seeds)
-    return [*found, _anomaly(pictures["avatars"], max(LENGTHS[budget]), IMAGES[budget]["avatars"], seeds)]
-
-
-def _pictures(budget: Budget) -> Mapping[str, Source]:
-    """Digits and avatars; a smoke run fetches no package and has faces for both."""
-    if budget == "smoke":
-        faces = avatars(32, count=128, heldout_count=64, progress=False)
-        return {"digits": faces, "avatars": faces}
-    return {"digits": mnist(), "avatars": avatars(32)}
+        _draw_map(sets["digits"], IMAGES[budget]["digits"], FIGURES / "ae-map.png")
+    found += _denoising(sets["avatars"], budget, seeds)
+    return [*found, _anomaly(sets["avatars"], max(LENGTHS[budget]), IMAGES[budget]["avatars"], seeds)]
 
 
 def _rows() -> Rows:
@@ -84,18 +73,6 @@ def _trained(source: Source, images: int, seed: int, batch: int = 128, **setting
     return load(cached_run("ae", source, plan, settings).snapshots[-1])
 
 
-def _unseen(source: Source) -> Tensor:
-    """The first of those held out."""
-    heldout = source.heldout()
-    assert heldout is not None
-    return heldout.batch(np.arange(min(HELDOUT, len(heldout)))).x  # type: ignore[attr-defined]
-
-
-def principal(source: Source, components: int) -> PcaGaussian:
-    """PCA of as many pictures or rows as the networks are shown."""
-    return fit(source, components, pictures=len(source))
-
-
 def _errors(made: Tensor, x: Tensor) -> Tensor:
     """Each one's mean square error, float64 [n]."""
     return (made - x).double().square().flatten(1).mean(1)
@@ -103,7 +80,7 @@ def _errors(made: Tensor, x: Tensor) -> Tensor:
 
 def _linear(name: str, source: Source, length: int, images: int, seeds: Sequence[int]) -> Measure:
     """A linear autoencoder's error as a multiple of PCA's."""
-    x = _unseen(source)
+    x = unseen(source)
     pca = _errors(principal(source, length).nearest(x), x).mean().item()
     nets = [_trained(source, images, seed, batch=64, z=length, network="linear", rate=1e-2) for seed in seeds]
     errors = [_errors(again(net, x), x).mean().item() for net in nets]
@@ -123,14 +100,14 @@ def _curves(
     source: Source, lengths: Sequence[int], images: int, seeds: Sequence[int]
 ) -> tuple[list[list[float]], list[float]]:
     """The errors of the deep networks at each length, a row a seed, and PCA's."""
-    x, pca = _unseen(source), principal(source, max(lengths))
+    x, pca = unseen(source), principal(source, max(lengths))
     ours = [[_errors(again(_dense(source, k, images, seed), x), x).mean().item() for k in lengths] for seed in seeds]
     return ours, [_errors(pca.nearest(x, k), x).mean().item() for k in lengths]
 
 
 def _denoising(source: Source, budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """PSNR over that of non-local means, on the same noise, even and uneven."""
-    images, clean = IMAGES[budget]["denoise"], _unseen(source)[: NOISY[budget]]
+    images, clean = IMAGES[budget]["denoise"], unseen(source)[: NOISY[budget]]
     random = np.random.default_rng(0)
     noise = torch.from_numpy(random.standard_normal(clean.shape, dtype=np.float32))
     nets = [_trained(source, images, seed, batch=64, z=256, noise=SIGMA) for seed in seeds]
@@ -194,7 +171,7 @@ def _non_local_means(noisy: Tensor, strength: float) -> Tensor:
 
 def _anomaly(source: Source, length: int, images: int, seeds: Sequence[int]) -> Measure:
     """How well the error tells damaged pictures from whole ones: the area under the ROC curve."""
-    whole = _unseen(source)
+    whole = unseen(source)
     half = len(whole) // 2
     x = torch.cat([whole[:half], damaged(whole[half:])])
     truth = np.arange(len(x)) >= half

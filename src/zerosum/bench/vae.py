@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from zerosum.bench._frame import Budget, Measure, cached_run, measure
-from zerosum.bench.ae import principal
+from zerosum.bench._sets import pictures, principal, unseen
 from zerosum.core.batch import Source
 from zerosum.core.generator import Generator, load
 from zerosum.core.pictures import grid, save_png, to_uint8
 from zerosum.core.plan import Plan
-from zerosum.data.avatars import avatars
-from zerosum.data.mnist import mnist
 from zerosum.games.vae import active
 from zerosum.latent.directions import decoded, encoded, traversal
 
 IMAGES = {"smoke": 128, "quick": 9_600, "full": 64_000}
-HELDOUT = 1000
 FIGURES = Path("docs/img")
 LATENTS = 6  # rows of the traversals
 BETA = 12.0  # of the run that shows what it does for samples
@@ -31,8 +27,8 @@ BETA = 12.0  # of the run that shows what it does for samples
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """Trains vae with its default settings on both sets, once a seed, and measures on held-out pictures."""
     found = []
-    for name, source in sets(budget).items():
-        x = heldout(source)
+    for name, source in pictures(budget).items():
+        x = unseen(source)
         generators = [trained("vae", source, IMAGES[budget], seed) for seed in seeds]
         if budget == "full":
             _draw(name, generators[0], x)
@@ -44,21 +40,6 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
         errors = [_error(decoded(g, z), x) for g, z in zip(generators, codes, strict=True)]
         found.append(_beside_pca(name, errors, _error(principal(source, codes[0].shape[1]).nearest(x), x)))
     return found
-
-
-def sets(budget: Budget) -> Mapping[str, Source]:
-    """Digits and avatars; a smoke run fetches no package and has faces for both."""
-    if budget == "smoke":
-        faces = avatars(32, count=128, heldout_count=64, progress=False)
-        return {"digits": faces, "avatars": faces}
-    return {"digits": mnist(), "avatars": avatars(32)}
-
-
-def heldout(source: Source) -> Tensor:
-    """The first of the pictures held out, [n, C, H, W]."""
-    unseen = source.heldout()
-    assert unseen is not None
-    return unseen.batch(np.arange(min(HELDOUT, len(unseen)))).x  # type: ignore[attr-defined]
 
 
 def trained(game: str, source: Source, images: int, seed: int, **settings: object) -> Generator:
@@ -89,11 +70,11 @@ def _draw(name: str, generator: Generator, x: Tensor) -> None:
     busiest = z.var(0).argsort(descending=True)[:LATENTS]
     values = torch.linspace(-3, 3, 9)
     swept = torch.cat([traversal(generator, z[0], int(latent), values) for latent in busiest])
-    pictures: dict[str, Image.Image] = {
+    drawn: dict[str, Image.Image] = {
         name: generator.grid(36, seed=0),
         f"{name}-again": grid(to_uint8(rows), columns=12, scale=2),
         f"{name}-traversals": grid(to_uint8(swept), columns=len(values), scale=2),
     }
     FIGURES.mkdir(parents=True, exist_ok=True)
-    for title, picture in pictures.items():
+    for title, picture in drawn.items():
         save_png(picture, FIGURES / f"vae-{title}.png")
