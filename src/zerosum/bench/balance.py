@@ -38,6 +38,7 @@ RUNS = (
         {
             "two_rates": {"rate": 3e-4, "levers": {"ttur": 10.0}},  # D's as before, G's a tenth
             "replay": {"levers": {"replay": 4096}},
+            "r2": {"levers": {"r2": 3.0}},
         },
         "chase",
     ),
@@ -55,6 +56,8 @@ RUNS = (
         {
             "skip": {"levers": {"ttur": 30.0, "skip": 0.9}},
             "soft": {"levers": {"ttur": 30.0, "soft": "two-sided"}},
+            "noise": {"levers": {"ttur": 30.0, "noise": 3.0}},
+            "r1": {"levers": {"ttur": 30.0, "r1": 1.0}},
         },
         "sure",
         away=10.0,
