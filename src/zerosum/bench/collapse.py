@@ -43,7 +43,7 @@ LEVERS: Mapping[str, dict] = {  # what is pulled, by name
     "spectral": {"spectral": True},
     "r1": {"r1": 0.1},
 }
-ON_DIGITS = ("without", "seek", "discrimination")  # stacked digits are dear
+ON_DIGITS = ("without", "deviation", "discrimination", "pack", "seek")
 PRINTED = ("spectral", "r1")  # levers of balance, which promise nothing here
 LOOKS = 20
 SAMPLES = 26_000  # stacked digits judged: 26 a mode
