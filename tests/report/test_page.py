@@ -12,6 +12,7 @@ from tests.report.made_up import made_up_generator, made_up_run, made_up_scores
 from zerosum.core import catalog, generator
 from zerosum.core.batch import DataShape
 from zerosum.core.errors import Refusal
+from zerosum.core.files import save_json
 from zerosum.core.run import Run
 from zerosum.report import charts, page
 from zerosum.report.film import latent_walk
@@ -248,3 +249,9 @@ def test_a_tables_report_speaks_of_rows_and_columns(tmp_path: Path) -> None:
         assert words in text
     for words in ("images drawn", "images a second", "pixels a picture"):
         assert words not in text.split("Scores")[0]
+
+
+def test_a_poor_run_that_nothing_accuses_is_not_called_well(tmp_path: Path) -> None:
+    run = made_up_run(tmp_path)
+    save_json(run.path / "diagnosis.json", run.diagnosis() | {"findings": [], "well": "Poor as yet."})
+    assert "Poor as yet." in read(run)[1]

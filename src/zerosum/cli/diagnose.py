@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,7 +48,7 @@ def text(record: Record, found: dict[str, Any]) -> str:
     if not record.looks:
         return f"{head}\n\nNobody has looked at it yet: there is a look each 500 images at the least. Train further."
     accused = [finding for finding in found["findings"] if finding["severity"] != "note"]
-    parts = [head, *([] if accused else [_well(record)]), *map(_told, found["findings"])]
+    parts = [head, *([] if accused else [found["well"]]), *map(_told, found["findings"])]
     return "\n\n".join([*parts, _balance(found["balance"]), f"Outlook  {found['outlook']['text']}"])
 
 
@@ -62,21 +61,6 @@ def _told(finding: dict[str, Any]) -> str:
     ]
     curves = [(name, values) for name, values in finding["evidence"].items() if name != "images"]
     return "\n".join([*lines, *(f"  {name:<13}{sparkline(values)}" for name, values in curves)])
-
-
-def _well(record: Record) -> str:
-    """What is good about a run that nothing accuses."""
-    from zerosum.training.rules import POOR
-
-    known: dict[str, Any] = {name: record.recent(name) for name in ("spread", "coverage")}
-    if not all(map(math.isfinite, known.values())):
-        return "Nothing to complain of, as far as could be measured."
-    begin = "Nothing to complain of" if known["coverage"] >= POOR else "Poor as yet, but of no known fault"
-    made = "made rows" if record.info.get("shape", {}).get("height") == 1 else "made pictures"
-    return (
-        f"{begin}: {made} differ from each other by {100 * known['spread']:.0f} % of what real ones do, and cover "
-        f"{100 * known['coverage']:.0f} % of what real ones cover."
-    )
 
 
 def _balance(share: float | None) -> str:

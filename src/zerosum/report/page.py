@@ -185,9 +185,10 @@ def _health(found: dict[str, Any]) -> dict[str, Any]:
         }
         for finding in found.get("findings", [])
     ]
-    balance = found.get("balance")
+    balance, is_accused = found.get("balance"), any(finding["severity"] != "note" for finding in told)
     return {
         "looked": bool(found),
+        "well": "" if is_accused else found.get("well", "Nothing to complain of."),
         "findings": told,
         "balance": None if balance is None else round(100 * balance),
         "outlook": found.get("outlook", {}).get("text", ""),

@@ -10,7 +10,7 @@ from zerosum.core.files import save_json
 from zerosum.core.run import Run
 from zerosum.training.patience import outlook
 from zerosum.training.record import Finding, Record
-from zerosum.training.rules import RULES
+from zerosum.training.rules import POOR, RULES
 
 
 def diagnose(record: Record) -> list[Finding]:
@@ -20,15 +20,30 @@ def diagnose(record: Record) -> list[Finding]:
 
 
 def diagnosis(record: Record) -> dict[str, Any]:
-    """`diagnosis.json`: {"images", "findings" as `Finding`s' fields, "balance": the probability that the judge ranks a
-    real picture above a made one (None without a judge), "outlook": `patience.Outlook`'s fields}."""
+    """`diagnosis.json`: {"images", "findings" as `Finding`s' fields, "well": what is to be said where none of them
+    accuses, "balance": the probability that the judge ranks a real picture above a made one (None without a judge),
+    "outlook": `patience.Outlook`'s fields}."""
     balance = record.recent("judge") if record.looks else math.nan
     return {
         "images": record.images,
         "findings": [asdict(finding) for finding in diagnose(record)],
+        "well": _well(record),
         "balance": balance if math.isfinite(balance) else None,
         "outlook": asdict(outlook(record.metrics)),
     }
+
+
+def _well(record: Record) -> str:
+    """What is to be said of a run that nothing accuses."""
+    known = {name: record.recent(name) for name in ("spread", "coverage")}
+    if not all(map(math.isfinite, known.values())):
+        return "Nothing to complain of, as far as could be measured."
+    begin = "Nothing to complain of" if known["coverage"] >= POOR else "Poor as yet, but of no known fault"
+    made = "made rows" if record.info.get("shape", {}).get("height") == 1 else "made pictures"
+    return (
+        f"{begin}: {made} differ from each other by {100 * known['spread']:.0f} % of what real ones do, and cover "
+        f"{100 * known['coverage']:.0f} % of what real ones cover."
+    )
 
 
 def standing(record: Record) -> set[str]:

@@ -35,6 +35,7 @@ from zerosum.training.vitals import Vitals, watched
 FACES = 36  # pictures in a grid of fixed noise
 CHECKPOINT_SECONDS = 180.0  # beside the checkpoints at each save
 SKIPS, ROLL_BACKS = 8, 3  # steps in a row that were not finite before a roll-back; roll-backs before a stop
+FEW = 5_000  # images, in which little is learnt
 LOOK = 500  # images between two looks at the run's health, at the least
 
 
@@ -312,7 +313,13 @@ class Training:
             rate = trial(game, self.source, self.plan, self.machine, self.team, min(30.0, 2.4 * self.plan.minutes))
         batch = self.plan.batch or 1
         left = 60 * self.plan.minutes - (time.monotonic() - begin)  # the trial is part of the minutes
-        return self.team.agree(max(1, round(left * rate / batch)) * batch)
+        total = self.team.agree(max(1, round(left * rate / batch)) * batch)
+        if total < FEW:
+            self.screen.say(
+                f"{rate:.0f} images a second were timed, {total:,} in {self.plan.minutes:g} minutes: hardly a "
+                "beginning. Give it more minutes, or begin anew when nothing else keeps the machine busy."
+            )
+        return total
 
     def _write_info(self, game: Game, recipe: str, total: int, about: dict) -> None:
         if (self.run.path / "run.json").is_file():
