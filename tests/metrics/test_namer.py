@@ -53,3 +53,10 @@ def test_where_nothing_can_be_told_nothing_is_followed() -> None:
 
 def test_of_too_few_pictures_nothing_is_followed() -> None:
     assert Namer(*striped(60, 5)).followed == {}
+
+
+def test_what_lies_between_two_classes_is_no_witness(namer: Namer) -> None:
+    x, y = striped(400, 1)
+    between = torch.stack([(a + b) / 2 for a, b in zip(x[y == 0], x[y == 1], strict=False)])
+    assert (namer.told(between) < 0).float().mean() > 0.7
+    assert (namer.told(x[y == 0]) < 0).float().mean() < 0.05
