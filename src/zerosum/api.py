@@ -18,7 +18,6 @@ from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.data.catalog import lies_in, open_source, parted, place_of, refuse_number, refuse_unknown, usual_side
-from zerosum.report.page import write_report
 from zerosum.training import trainer
 from zerosum.training.distributed import Team, joined
 from zerosum.training.recipe import complete, differences, recipe_of
@@ -75,6 +74,8 @@ def train(
                 if team.leads and run is None and not (folder.path / "run.json").is_file():
                     folder.clear()  # it was refused, or stopped, before it began
         if team.leads and not (is_finished and (folder.path / "report.html").is_file()):
+            from zerosum.report.page import write_report  # its charts take half a second to import
+
             write_report(folder)
     return folder
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from tests.conftest import Blobs
 from zerosum.core.batch import DataShape, Images
 from zerosum.core.game import Clock
-from zerosum.games.house import House, Settings
+from zerosum.games.house import Codes, House, Settings
 
 
 def house(**settings: float) -> House:
@@ -46,7 +48,7 @@ def test_R1_reaches_the_discriminators_weights() -> None:
 
 
 def test_losses_at_an_undecided_discriminator_are_log_2() -> None:
-    game = house()
+    game = house(redraw=0.0)
     game.D = linear_judge(0.0)  # type: ignore[assignment]
     batch = Images(torch.rand(2, 3, 32, 32))
     assert game.D_loss(batch, Clock())[0].item() == pytest.approx(2 * math.log(2))
@@ -61,3 +63,62 @@ def test_no_gamma_no_turn() -> None:
 def test_the_discriminator_judges_each_picture_alone() -> None:
     game, x = house(), torch.rand(4, 3, 32, 32)
     assert torch.allclose(game.D(x)[:1], game.D(x[:1]), atol=1e-6)
+
+
+class Fixed(nn.Module):
+    """A generator that paints every pixel with the last of its latents."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Parameter(torch.ones(()))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.one * z[:, -1:, None, None].expand(-1, 3, 32, 32)
+
+
+def test_half_of_the_reals_are_redrawn_from_their_codes() -> None:
+    game = house(redraw=3.0)
+    game.D, game.G = linear_judge(0.0), Fixed()  # type: ignore[assignment]
+    game.codes.axes[0, -1] = 2.0  # the last code is twice the first pixel's distance from a mean of 0
+    x = torch.full((4, 3, 32, 32), 0.25)
+    loss, notes = game.G_loss(Images(x), Clock())
+    assert notes["redrawn"].item() == pytest.approx(0.5 - 0.25)
+    assert loss.item() == pytest.approx(math.log(2) + 3.0 * 0.25)
+
+
+def test_codes_are_uncorrelated_with_variance_1() -> None:
+    blobs, codes = Blobs(400, shape=DataShape(16, 16)), Codes(8, DataShape(16, 16))
+    codes.fit(blobs)
+    found = codes(blobs.batch(np.arange(400)).x)
+    assert torch.allclose(found.mean(0), torch.zeros(8), atol=1e-3)
+    assert torch.allclose(torch.cov(found.T), torch.eye(8), atol=2e-2)
+
+
+def test_of_few_pictures_few_codes_are_known_and_the_others_are_noise() -> None:
+    blobs, codes = Blobs(40, shape=DataShape(16, 16)), Codes(8, DataShape(16, 16))
+    codes.fit(blobs)
+    x = blobs.batch(np.arange(40)).x
+    one, other = codes(x), codes(x)
+    assert torch.equal(one[:, :4], other[:, :4])  # a component for each ten pictures
+    assert not torch.isclose(one[:, 4:], other[:, 4:]).any()
+
+
+def test_meeting_the_data_is_the_same_each_time_and_draws_no_random_numbers() -> None:
+    games, blobs = [house(), house()], Blobs(100)
+    torch.manual_seed(5)
+    for game in games:
+        game.meet(blobs)
+        torch.rand(3)
+    assert torch.equal(games[0].codes.axes, games[1].codes.axes)
+    left = torch.rand(1)
+    torch.manual_seed(5)
+    torch.rand(6)
+    assert torch.equal(left, torch.rand(1))
+
+
+def test_pictures_that_are_all_the_same_have_no_codes() -> None:
+    codes = Codes(8, DataShape(16, 16))
+    same = Blobs(50, shape=DataShape(16, 16))
+    same.pixels[:] = same.pixels[0]
+    codes.fit(same)
+    assert not codes.axes.any()

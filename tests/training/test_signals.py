@@ -23,6 +23,7 @@ from zerosum.core import checkpoint
 from zerosum.core.files import save_tensors
 from zerosum.core.pictures import to_pil
 from zerosum.core.run import Run
+from zerosum.report import page
 
 BATCH, SAVE = 8, 80
 SETTINGS = ["--width", "4", "--z", "8", "--resolution", "32", "--batch", str(BATCH), "--score", "64", "--json"]
@@ -38,7 +39,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZEROSUM_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("PIP_NO_INDEX", "1")
-        patch.setattr(api, "write_report", lambda run: None)
+        patch.setattr(page, "write_report", lambda run: None)
         yield folder
 
 

@@ -1,4 +1,5 @@
-"""Speed: our step against the plain loop of any tutorial, in one process and in turn; and what the trainer adds."""
+"""Speed: our step against the plain loop of any tutorial, in one process and in turn; what the trainer adds; house's
+step against what the machine can do; what a pixel costs; and how soon a command begins its work."""
 
 from __future__ import annotations
 
@@ -10,19 +11,24 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim import Adam
+from torch.utils.flop_counter import FlopCounterMode
 
 from zerosum import api
+from zerosum.bench._costs import Noise
 from zerosum.bench._frame import Budget, Measure, measure
-from zerosum.core.batch import Images, Source
+from zerosum.core.batch import DataShape, Images, Source
 from zerosum.core.game import Clock
 from zerosum.core.machine import choose, cpu_features
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
 from zerosum.games.dcgan import DCGAN
+from zerosum.training.match import Match
+from zerosum.training.recipe import complete
 from zerosum.training.screen import Bar
 from zerosum.training.trainer import Training
 
@@ -32,9 +38,14 @@ DETERMINISTIC = False  # it measures seconds
 
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
-    """Measures the ratio to the plain loop, the trainer's overhead, and how soon `--help` answers."""
+    """Measures steps, what a pixel costs, and starts."""
     rounds, repeats = {"smoke": (1, 1), "quick": (4, 3), "full": (10, 7)}[budget]
     source = avatars(64, count=256, heldout_count=64, progress=False)
+    return [*_steps(source, rounds, repeats), *_costs(source, rounds, repeats, budget), *_starts(source, budget, repeats)]
+
+
+def _steps(source: Source, rounds: int, repeats: int) -> list[Measure]:
+    """Radford's networks against the plain loop, and the trainer against nothing around it."""
     with tempfile.TemporaryDirectory() as folder:
         ours = our_step(source, Path(folder))
         ratios = _ratios(plain_step(source), ours, rounds, repeats)
@@ -42,18 +53,82 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     amx = "amx_bf16" in cpu_features()
     why = "" if amx else "the figure is set for AMX, which this processor lacks"
     return [
-        measure(
-            "speed",
-            "ratio",
-            [statistics.median(ratios)],
-            baseline=1.0,
-            baseline_name="plain loop",
-            applies=amx,
-            note=why,
-        ),
+        measure("speed", "ratio", [statistics.median(ratios)], baseline=1.0, baseline_name="plain loop", applies=amx,
+                note=why),
         measure("speed", "overhead", [statistics.median(overheads)], baseline=0.0, baseline_name="bare step"),
-        measure("speed", "help_seconds", [statistics.median(_help_seconds(repeats))]),
-    ]
+    ]  # fmt: skip
+
+
+def _costs(source: Source, rounds: int, repeats: int, budget: Budget) -> list[Measure]:
+    """How much of the machine's rate in matrix products house's step takes, and how its time grows with the pixels."""
+    step, product = match(source).play_round, matrix_product(2048 if budget != "smoke" else 64)
+    rate = _flops(product) / statistics.median(_seconds(product, rounds) / rounds for _ in range(repeats))
+    step()
+    spent = statistics.median(_seconds(step, 2 * rounds) / (2 * rounds) for _ in range(repeats))
+    sides = (32, 64) if budget == "smoke" else (32, 64, 128, 256)
+    seconds = [_seconds_of_side(side, rounds) for side in sides]
+    exponent = float(np.polyfit(np.log(np.square(sides)), np.log(seconds), 1)[0])
+    return [
+        measure("speed", "share", [100 * _flops(step) / spent / rate], baseline=rate / 1e12,
+                baseline_name="TFLOP/s in a product of two 2048 x 2048 matrices"),
+        measure("speed", "pixels", [exponent]),
+    ]  # fmt: skip
+
+
+def _seconds_of_side(side: int, rounds: int) -> float:
+    """What a round of house takes on pictures of so many pixels a side: the median of a few."""
+    step = match(Noise(Images, DataShape(side, side))).play_round
+    step()
+    return statistics.median(_seconds(step, 1) for _ in range(max(1, rounds // 2)))
+
+
+def match(source: Source) -> Match:
+    """House at its own settings, ready for its first round."""
+    game = api.build("house", source, {}, seed=0)
+    plan = complete(game, Plan())
+    return Match(game, source, plan, choose(plan), total=10**12)
+
+
+def matrix_product(side: int) -> Callable[[], None]:
+    """The product of two square matrices in the arithmetic that a run would take here."""
+    one = torch.randn(side, side, dtype=choose(Plan()).dtype)
+    return lambda: (torch.mm(one, one), None)[1]
+
+
+def _flops(step: Callable[[], None]) -> int:
+    """Floating-point operations of the step's products and convolutions."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops()
+
+
+def _starts(source: Source, budget: Budget, repeats: int) -> list[Measure]:
+    """How soon `--help` answers, a run takes its first step, and pictures of a saved run are drawn."""
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "saved.safetensors"
+        match(source).game.generator().save(saved)
+        side = "32" if budget == "smoke" else "64"
+        train = ["train", "avatars", "--images", "100000", "--resolution", side, "--runs", f"{folder}/runs"]
+        asked = {
+            "help_seconds": ["-m", "zerosum", "--help"],
+            "first_step_seconds": ["-c", FIRST_STEP, *train],
+            "sample_seconds": ["-m", "zerosum", "sample", str(saved), "-n", "64"],
+        }
+        if budget == "smoke":  # the avatars of a whole set may have to be drawn first
+            del asked["first_step_seconds"]
+        return [
+            measure("speed", name, [statistics.median(_answers(command, repeats))]) for name, command in asked.items()
+        ]
+
+
+FIRST_STEP = """
+import os, sys
+from zerosum.training.match import Match
+play = Match.play_round
+Match.play_round = lambda match: (play(match), os._exit(0))
+from zerosum.cli import main
+main(sys.argv[1:])
+"""
 
 
 def _ratios(one: Callable[[], None], other: Callable[[], None], rounds: int, repeats: int) -> list[float]:
@@ -70,9 +145,11 @@ def _seconds(step: Callable[[], None], times: int) -> float:
     return time.perf_counter() - begin
 
 
-def _help_seconds(repeats: int) -> list[float]:
+def _answers(command: Sequence[str], repeats: int) -> list[float]:
+    """Seconds that a command takes in a process of its own; the first time does not count."""
+
     def ask() -> None:
-        subprocess.run([sys.executable, "-m", "zerosum", "--help"], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
     ask()
     return [_seconds(ask, 1) for _ in range(repeats)]

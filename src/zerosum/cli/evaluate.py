@@ -13,6 +13,7 @@ import tyro
 from zerosum.cli._common import parse, refuse_within, resolution, show
 from zerosum.core.errors import Refusal
 from zerosum.core.plan import check_seed
+from zerosum.core.zoo import is_of_the_zoo, place
 from zerosum.metrics.names import MORE, PICTURES, SCORES, More
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ _SAY = {
 
 def _maker(what: str, device: str) -> Generator | Path:
     """The generator of a run or snapshot, or a folder of pictures that are made already."""
-    path = Path(what)
+    path = place(what)
     if not path.exists():
         raise Refusal(f"{path}: no such file or folder. Wanted a run, a snapshot or a folder of pictures.")
     if (path / "run.json").is_file() or path.suffix == ".safetensors":
@@ -270,6 +271,8 @@ def _opened(options: Options, maker: Generator | Path) -> dict[str, Any]:
         return {"data": options.against}
     what = Path(options.what)
     folder = what.parent if what.is_file() else what
+    if is_of_the_zoo(what) and not isinstance(maker, Path):
+        return {"data": maker.header.data}
     if isinstance(maker, Path) or not (folder / "run.json").is_file():
         raise Refusal(f"{what} does not say what it was made from. Add --against DATA, the real pictures.")
     opened = Run.open(folder).info.get("opened") or {}

@@ -21,7 +21,7 @@ class Options:
     """What `zerosum sample` takes."""
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """A run's folder (its best snapshot draws), or a snapshot, a .safetensors file."""
+    """A run's folder (its best snapshot draws), a snapshot (.safetensors), or one that comes along: zoo:avatars-64."""
     number: Annotated[int, tyro.conf.arg(aliases=["-n"], metavar="N")] = 16
     """How many pictures, or rows where a table was learnt."""
     label: Annotated[
@@ -44,7 +44,7 @@ class Options:
 def main(argv: list[str]) -> int | None:
     """Draws, writes and prints the paths. Raises Refusal for what is no run or snapshot, or cannot sample."""
     options = parse(Options, argv, "sample", __doc__)
-    from zerosum.core import generator
+    from zerosum.core import generator, zoo
     from zerosum.core.batch import TableShape
     from zerosum.core.errors import Refusal
     from zerosum.core.files import sha256
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int | None:
         raise Refusal(f"{options.run}: not a snapshot. Wanted a run's folder, or a .safetensors file in one.")
     check_seed(options.seed)
     labels = _labels(options.label)
-    snapshot = Run.open(options.run).best if options.run.is_dir() else options.run
+    snapshot = Run.open(options.run).best if options.run.is_dir() else zoo.place(options.run)
     player = generator.load(snapshot)
     _check_out(options, isinstance(player.header.shape, TableShape))
     text = {
@@ -117,7 +117,7 @@ def _check_out(options: Options, is_table: bool) -> None:
 
 def _place(options: Options, suffix: str) -> Path:
     """Where the one file goes; its folder is made, and what it replaces is named."""
-    folder = options.run if options.run.is_dir() else options.run.parent
+    folder = options.run if options.run.is_dir() else options.run.parent  # of the zoo, the one we are in
     path = options.out or folder / f"samples-seed{options.seed}{suffix}"
     path.parent.mkdir(parents=True, exist_ok=True)
     say_what_is_replaced(path)

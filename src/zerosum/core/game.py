@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zerosum.core.batch import DataShape, Images, Kinds
+from zerosum.core.batch import DataShape, Images, Kinds, Source
 from zerosum.core.plan import Plan
 
 if TYPE_CHECKING:
@@ -112,6 +112,10 @@ class Game(nn.Module):
     def name(cls) -> str:
         """The catalogue's name: that of the game's file."""
         return cls.__module__.rpartition(".")[2]
+
+    def meet(self, source: Source) -> None:  # noqa: B027  (most games need not)
+        """Looks at the data before the first round. What it takes from them lies in buffers, and is the same each time:
+        a run that goes on meets them again."""
 
     def players(self) -> dict[str, Player]:
         """Who plays, by name."""

@@ -25,6 +25,7 @@ from zerosum.core.labels import Seen, blended, one_hot, sizes, wished
 from zerosum.core.machine import device_of
 from zerosum.core.pictures import grid, to_uint8
 from zerosum.core.run import Run
+from zerosum.core.zoo import place
 
 FORMAT = 1
 
@@ -276,23 +277,29 @@ class ConditionalGenerator(LatentGenerator):
 
 
 def load(path: str | Path, device: str = "cpu") -> Any:
-    """The generator in a file, or the best one of a run's folder, in evaluation mode, with its judge.
+    """The generator in a file, of the zoo ("zoo:avatars-64"), or the best one of a run's folder, in evaluation mode,
+    with its judge. Half precision in the file is widened.
 
     Raises Refusal if the file is missing, damaged, of a newer format, of a game that is not in the catalogue, or if
     its header asks for other networks than its tensors are. Takes no more memory than the file has bytes, twice.
     """
-    path = Run.open(path).best if Path(path).is_dir() else Path(path)
+    path = Run.open(path).best if Path(path).is_dir() else place(path)
     if not path.is_file():
         raise Refusal(f"{path}: no such file. Wanted a snapshot (.safetensors) or a run's folder.")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+            tensors = {name: _widened(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118  (not a dict)
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError) as error:
         raise Refusal(f"{path}: not a complete safetensors file ({error}). Load another snapshot.") from error
     if "zerosum" not in metadata:
         raise Refusal(f"{path}: has no header of ours. Wanted a snapshot that Zerosum saved.")
     return _rebuild(path, metadata["zerosum"], tensors).to(device_of(device))
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    """Numbers of half precision, such as the zoo keeps, as float32."""
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
 
 
 def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:

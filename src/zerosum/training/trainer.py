@@ -77,6 +77,7 @@ class Training:
         self.plan = plan = complete(game, plan, team)
         self.machine = choose(plan)
         torch.set_flush_denormal(True)  # tiny moments of Adam are slow on a CPU
+        game.meet(source)
         total = self._total(game)
         self.match = Match(game, source, plan, self.machine, total, self.team)
         assert plan.average is not None
