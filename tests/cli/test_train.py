@@ -310,11 +310,25 @@ def test_two_sets_are_trained_on_judged_together_and_evaluated(
 
 
 @pytest.mark.parametrize(
+    ("sets", "game"), [(["DATA"], "house"), (["DATA:class=left", "DATA:class=right"], "cogan"), (["TABLE"], "gan")]
+)
+def test_without_a_game_one_is_picked_by_the_data_and_it_is_said_why(
+    sets: list[str], game: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "rows.csv"
+    table.write_text("a,b\n" + "".join(f"{i % 7},{i % 3}\n" for i in range(200)), encoding="utf-8")
+    sets = [word.replace("DATA", str(photos)).replace("TABLE", str(table)) for word in sets]
+    assert cli.main(["train", *sets, "--images", "64", "--score", "0", "--runs", str(tmp_path / "runs")]) == 0
+    assert f"{game} plays: the data are" in capsys.readouterr().err
+    assert [path.name.split("-")[1] for path in tmp_path.glob("runs/*")] == [game]
+
+
+@pytest.mark.parametrize(
     ("argv", "said"),
     [
         (["cogan", "DATA"], "cogan plays on two sets of pictures; one is named"),
         (["dcgan", "DATA", "avatars"], "dcgan plays on pictures; two sets are named"),
-        (["DATA", "avatars"], "house plays on pictures; two sets are named"),
+        (["house", "DATA", "avatars"], "house plays on pictures; two sets are named"),
         (["cogan", "DATA", "openmoji"], "openmoji holds pairs of pictures"),
         (["cogan", "DATA:class=left", "DATA:class=rihgt"], "'class' has no class 'rihgt'; did you mean 'right'?"),
         (["cogan", "avatars", "DATA", "--channels", "1"], "avatars comes as it is"),

@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import Blobs
 from tests.training.test_resume import assert_same
-from zerosum import api, cli
+from zerosum import cli
 from zerosum.core import checkpoint
 from zerosum.core.files import save_tensors
 from zerosum.core.pictures import to_pil

@@ -73,10 +73,10 @@ MARATHON = Racer("house", 1_152_000, 38_400)
 
 def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """Trains and scores all of the racers on all sets: of avatars for each seed, of the others for the first."""
-    racers, sets = (TUTORIAL, SPRINT, MARATHON), dict(_sets(budget))
+    racers, sets = [TUTORIAL, SPRINT, MARATHON], dict(_sets(budget))
     if budget != "full":
         few = 64 if budget == "smoke" else 6_400
-        racers = tuple(replace(racer, images=few, every=few) for racer in racers)
+        racers = [replace(racer, images=few, every=few) for racer in racers]
     return [
         found
         for name, source in sets.items()
@@ -96,12 +96,12 @@ def _race(
     name: str, source: Source, racers: Sequence[Racer], seeds: Sequence[int], budget: Budget
 ) -> Iterator[Measure]:
     """The measures of one set: each score of house as a multiple of the tutorials' after an hour."""
-    tutorial, sprint, marathon = racers
+    sprint = racers[1]
     rates = pace(source, racers, repeats=1 if budget == "smoke" else 9)
     runs = [[racer.run(source, seed) for seed in seeds] for racer in racers]
     panel = Panel(source, n=JUDGED[budget])
     goals = [score(_at(run, HOUR * 60 * rates[0]), panel) for run in runs[0]]
-    for racer, minutes, rate, its in ((sprint, SHORT, rates[1], runs[1]), (marathon, HOUR, rates[2], runs[2])):
+    for racer, minutes, rate, its in ((sprint, SHORT, rates[1], runs[1]), (racers[2], HOUR, rates[2], runs[2])):
         found = [score(_at(run, minutes * 60 * rate), panel) for run in its]
         for key in goals[0]:
             ratios = [one[key] / goal[key] for one, goal in zip(found, goals, strict=True)]
@@ -164,4 +164,6 @@ def _show(name: str, panel: Panel, rates: Sequence[float], runs: Sequence[Run]) 
             its[title] = (minutes, [one[key] for one in scores])
         save_png(load(run.snapshots[-1]).grid(64, seed=0), IMAGES / f"race-{name}-{titles.index(title)}.png")
     told = {"kid_random": "KID on an untrained network", "coverage": "coverage"}
-    draw([Curves(told[key], "minutes", its, ("log", "log")) for key, its in curves.items()], IMAGES / f"race-{name}.png")
+    draw(
+        [Curves(told[key], "minutes", its, ("log", "log")) for key, its in curves.items()], IMAGES / f"race-{name}.png"
+    )

@@ -41,7 +41,11 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     """Measures steps, what a pixel costs, and starts."""
     rounds, repeats = {"smoke": (1, 1), "quick": (4, 3), "full": (10, 7)}[budget]
     source = avatars(64, count=256, heldout_count=64, progress=False)
-    return [*_steps(source, rounds, repeats), *_costs(source, rounds, repeats, budget), *_starts(source, budget, repeats)]
+    return [
+        *_steps(source, rounds, repeats),
+        *_costs(source, rounds, repeats, budget),
+        *_starts(source, budget, repeats),
+    ]
 
 
 def _steps(source: Source, rounds: int, repeats: int) -> list[Measure]:

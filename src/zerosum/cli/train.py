@@ -72,8 +72,9 @@ def main(argv: list[str]) -> None:
     """`zerosum train [GAME] DATA ...`; the first word is a game if the catalogue knows it."""
     _refuse_a_mistyped_game(argv)
     named = bool(argv) and argv[0] in catalog.names()
-    name, rest = (argv[0], argv[1:]) if named else (catalog.DEFAULT, argv)
+    rest = argv[1:] if named else argv
     sets = list(itertools.takewhile(lambda word: not word.startswith("-"), rest))
+    name, why = (argv[0], "") if named else _picked(sets)
     if len(sets) > 2:
         first = ", ".join(sets[:3]) + (" ..." if len(sets) > 3 else "")
         raise Refusal(
@@ -86,7 +87,18 @@ def main(argv: list[str]) -> None:
     if not named and not {"-h", "--help"}.isdisjoint(argv):
         parse(Options, argv, "train [GAME]", description)
     options: Any = parse(_with_settings(name), rest, verb, description)
+    if why and not options.json:
+        print(f"{name} plays: {why} Others: zerosum games", file=sys.stderr)
     _train(name, options, ["zerosum", "train", *argv])
+
+
+def _picked(sets: list[str]) -> tuple[str, str]:
+    """The game where none is named, and why this one."""
+    if len(sets) == 2:
+        return "cogan", "the data are two sets of pictures, and it learns what they have in common."
+    if sets and is_table(sets[0]):
+        return "gan", "the data are a table, and it draws new rows."
+    return catalog.DEFAULT, "the data are pictures, and it makes the most of minutes."
 
 
 def _refuse_a_mistyped_game(argv: list[str]) -> None:
@@ -100,9 +112,8 @@ def _about(name: str, named: bool) -> str:
     if named:
         return catalog.game(name).__doc__ or ""
     games = "\n".join(f"  {game:<10} {catalog.summary(game)}" for game in catalog.names())
-    return (
-        f"Train on pictures. Without GAME, {catalog.DEFAULT} plays.\n\nGames (`train GAME --help`: settings):\n{games}"
-    )
+    return f"Train on pictures. Without GAME, {catalog.DEFAULT} plays; on two sets cogan, on a table gan.\n\n"
+        f"Games (`train GAME --help`: settings):\n{games}"
 
 
 def _with_settings(name: str) -> type:

@@ -113,7 +113,7 @@ class Game(nn.Module):
         """The catalogue's name: that of the game's file."""
         return cls.__module__.rpartition(".")[2]
 
-    def meet(self, source: Source) -> None:  # noqa: B027  (most games need not)
+    def meet(self, source: Source) -> None:
         """Looks at the data before the first round. What it takes from them lies in buffers, and is the same each time:
         a run that goes on meets them again."""
 

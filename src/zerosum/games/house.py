@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -168,7 +170,8 @@ class Codes(nn.Module):
     def fit(self, source: Source) -> None:
         """From up to 4,096 pictures, evenly spread over the set; the same ones give the same axes."""
         chosen = np.unique(np.linspace(0, len(source) - 1, self.PICTURES).astype(int))
-        x = torch.cat([self.small(source.batch(part).x) for part in np.array_split(chosen, 32) if len(part)])
+        batches: Iterator[Any] = (source.batch(part) for part in np.array_split(chosen, 64) if len(part))
+        x = torch.cat([self.small(batch.x) for batch in batches])
         components = min(self.axes.shape[1], len(x) // self.PER_COMPONENT, *x.shape)
         self.mean.copy_(x.mean(0))
         if components:
