@@ -112,8 +112,10 @@ def _about(name: str, named: bool) -> str:
     if named:
         return catalog.game(name).__doc__ or ""
     games = "\n".join(f"  {game:<10} {catalog.summary(game)}" for game in catalog.names())
-    return f"Train on pictures. Without GAME, {catalog.DEFAULT} plays; on two sets cogan, on a table gan.\n\n"
+    return (
+        f"Train on pictures. Without GAME, {catalog.DEFAULT} plays; on two sets cogan, on a table gan.\n\n"
         f"Games (`train GAME --help`: settings):\n{games}"
+    )
 
 
 def _with_settings(name: str) -> type:
