@@ -17,10 +17,20 @@ from zerosum.core.game import Game
 from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
-from zerosum.data.catalog import lies_in, open_source, parted, place_of, refuse_number, refuse_unknown, usual_side
+from zerosum.data.catalog import (
+    is_table,
+    lies_in,
+    open_source,
+    parted,
+    place_of,
+    refuse_number,
+    refuse_unknown,
+    usual_side,
+)
 from zerosum.training import trainer
 from zerosum.training.distributed import Team, joined
 from zerosum.training.recipe import complete, differences, recipe_of
+from zerosum.training.room import refuse_oversized
 from zerosum.training.screen import Bar, Screen, Silent
 
 
@@ -90,8 +100,17 @@ def build(game: str, source: Source, settings: dict[str, Any], seed: int) -> Gam
         )
     if not issubclass(source.holds, game_type.plays_on):
         raise Refusal(f"{game} plays on {called(game_type.plays_on)}; {source.name} holds {source.holds.called}.")
+    config = catalog.config(game_type, settings)
+    with contextlib.suppress(RuntimeError):
+        refuse_oversized(_imagined(game_type, config, source.shape))
     torch.manual_seed(seed)
-    return game_type(catalog.config(game_type, settings), source.shape)
+    return game_type(config, source.shape)
+
+
+def _imagined(game_type: type[Game], config: Any, shape: DataShape) -> Game:
+    """The game without memory. Raises RuntimeError where a network cannot do without."""
+    with torch.device("meta"):
+        return game_type(config, shape)
 
 
 def check(
@@ -116,10 +135,12 @@ def check(
     refuse_number(sets, game_type.plays_on, f"{game} plays on")
     config = catalog.config(game_type, settings)
     choose(plan)
-    with contextlib.suppress(RuntimeError), torch.device("meta"):  # where a network cannot do without memory
+    with contextlib.suppress(RuntimeError):
         some = (Attribute("class", ("a", "b")),)  # for games that learn labels: which there are is not known yet
-        shape = replace(shape or DataShape(64, 64), attributes=some)
-        complete(game_type(config, shape), plan, team)
+        imagined = _imagined(game_type, config, replace(shape or DataShape(64, 64), attributes=some))
+        complete(imagined, plan, team)
+        if shape is not None and not any(map(is_table, sets)):  # else its size is not known yet
+            refuse_oversized(imagined)
     for data in map(place_of, sets):
         _refuse_a_run(data)
         _refuse_a_place_within(data, *(("runs", Path(runs)) if run is None else ("run", Path(run))))

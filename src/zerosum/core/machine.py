@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -14,6 +17,7 @@ from zerosum.core.errors import Refusal
 from zerosum.core.plan import Plan
 
 Net = TypeVar("Net", bound=nn.Module)
+_PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,51 @@ def cpu_features() -> set[str]:
     except OSError:
         words = set()
     return words & {"amx_bf16", "avx512_bf16", "avx512f", "avx2"}
+
+
+def available(device: torch.device) -> int | None:
+    """Bytes of memory that are free on the device; None where that cannot be told.
+
+    Of a processor's, what Linux can give without swapping, or what the process's control groups leave (containers),
+    if that is less. What only caches files counts as free.
+    """
+    if device.type == "cuda":
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached
+    if device.type != "cpu":
+        return None
+    free = _numbers(_PROC / "meminfo").get("MemAvailable:")
+    return min([*_left_by_groups(), *([1024 * free] if free is not None else [])], default=None)
+
+
+def _left_by_groups() -> Iterator[int]:
+    """Bytes that each control group of this process with a limit leaves, of version 2 and of 1 (man 7 cgroups)."""
+    for folder in _groups():
+        stat = _numbers(folder / "memory.stat")
+        for limit, used, before in (("max", "current", ""), ("limit_in_bytes", "usage_in_bytes", "total_")):
+            with contextlib.suppress(OSError, ValueError):  # of the other version; or "max", no limit
+                most, now = (int((folder / f"memory.{name}").read_text()) for name in (limit, used))
+                yield max(0, most - now + sum(stat.get(f"{before}{kind}_file", 0) for kind in ("active", "inactive")))
+
+
+def _groups() -> Iterator[Path]:
+    """The folders of this process's control groups for memory, and of those above them."""
+    with contextlib.suppress(OSError):
+        for line in (_PROC / "self" / "cgroup").read_text().splitlines():
+            _, kinds, path = line.split(":", 2)
+            if not kinds or "memory" in kinds.split(","):
+                root = _GROUPS / "memory" if kinds else _GROUPS
+                own = root / path.lstrip("/")
+                yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(root))
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """A file of lines with a name and a number; of none, nothing."""
+    try:
+        lines = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return {}
+    return {name: int(number) for name, number, *_ in lines}
 
 
 def describe() -> dict:

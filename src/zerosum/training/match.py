@@ -97,6 +97,12 @@ class Match:
                     self._play(turn, index, repeat)
         self.clock.rounds += 1
 
+    def rehearse(self, turn: Turn) -> Moves | None:
+        """The turn's loss on the first pictures, without a step: only buffers may move."""
+        self._let_move(turn)
+        with self.machine.autocast():
+            return turn.loss(self._load(0), self.clock)
+
     def _play(self, turn: Turn, index: int, repeat: int) -> None:
         """One move: the gradients of a batch, in micro-batches, then a step of each of the turn's players."""
         self._pending = []

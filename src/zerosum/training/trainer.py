@@ -27,6 +27,7 @@ from zerosum.training.match import Match
 from zerosum.training.monitor import watch
 from zerosum.training.patience import outlook
 from zerosum.training.recipe import complete, differences, recipe_of, told
+from zerosum.training.room import fitting
 from zerosum.training.screen import Screen, Silent
 from zerosum.training.signals import Stop, heeded
 from zerosum.training.trial import trial
@@ -306,6 +307,7 @@ class Training:
         """The run's length in images: as planned, as a stopped run has it, or as many as the minutes allow."""
         if self.team.agree((self.run.path / "run.json").is_file()):
             return self.run.info["total"]
+        self.memory = fitting(game, self.source, self.plan, self.machine, self.team, self.screen)
         if self.plan.images is not None:
             return self.plan.images
         assert self.plan.minutes is not None
@@ -336,6 +338,7 @@ class Training:
                 "total": total,
                 "recipe": recipe,
                 "arithmetic": self.machine.arithmetic,
+                "memory": self.memory,
                 "versions": versions(),
                 "machine": describe(),
                 "finished": False,

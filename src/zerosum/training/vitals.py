@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zerosum.core.batch import Batch, Images, Source, Table, pictures
+from zerosum.core.batch import Batch, DataShape, Images, Source, Table, pictures
 from zerosum.core.generator import Generator, Judges, Samples
 from zerosum.metrics.coverage import Thumbnails, ceiling, coverage
 from zerosum.metrics.dimension import dimension
@@ -30,6 +30,11 @@ def watched(generator: Generator, source: Source, seed: int) -> Vitals | None:
     return Vitals(shown, seed) if shown is not None and len(shown) > 1 and isinstance(generator, Samples) else None
 
 
+def looked_at(shape: DataShape) -> int:
+    """Pictures on each side at a look."""
+    return max(FEWEST, min(NUM, NUM * LARGE // (shape.height * shape.width)))
+
+
 class Vitals:
     """Looks at a generator and its judge. What it compares with is drawn once, by `seed`.
 
@@ -39,8 +44,7 @@ class Vitals:
 
     def __init__(self, source: Source, seed: int):
         self.source, self.seed = source, seed
-        pixels = source.shape.height * source.shape.width
-        self.num = max(FEWEST, min(NUM, NUM * LARGE // pixels))
+        self.num = looked_at(source.shape)
         rng = np.random.default_rng((seed, 77))
         indices = rng.permutation(len(source))[:KNOWN]
         self.real = _pictures(source, indices[: self.num])
