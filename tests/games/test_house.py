@@ -122,3 +122,14 @@ def test_pictures_that_are_all_the_same_have_no_codes() -> None:
     same.pixels[:] = same.pixels[0]
     codes.fit(same)
     assert not codes.axes.any()
+
+
+def test_settled_it_stands_on_statistics_of_its_own_latents_and_the_live_networks_stay() -> None:
+    live = house().generator()
+    before = {name: tensor.clone() for name, tensor in live.state_dict().items()}
+    settled = live.settled()
+    assert all(torch.equal(before[name], tensor) for name, tensor in live.state_dict().items())
+    x = settled.G[:2](settled.latents(1024, seed=0))  # what comes into the first batch norm
+    assert torch.allclose(settled.G[2].running_mean, x.mean((0, 2, 3)), atol=1e-5)
+    assert torch.allclose(settled.G[2].running_var, x.var((0, 2, 3)), rtol=0.02)
+    assert torch.equal(settled.settled().images(2), settled.images(2)), "settled twice is settled once"

@@ -164,6 +164,11 @@ class Generator(nn.Module):
         """Where its parameters are."""
         return next(self.parameters()).device
 
+    def settled(self) -> Generator:
+        """As it is to be used. A game whose networks training leaves in some disorder returns a copy that is in order:
+        nothing random but what the weights decide, and the live networks stay as they are."""
+        return self
+
     def images(self, n: int, seed: int = 0, batch: int = 64, labels: Mapping[str, str] | None = None) -> Tensor:
         """n pictures, float32 [n, C, H, W] in [-1, 1] on the CPU. Picture i depends on `seed` and i alone.
 

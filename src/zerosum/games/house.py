@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from zerosum.core.game import Clock, Game, Moves, Player, Turn
 from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.plan import Plan
 from zerosum.layers.shapes import Crop, Reshape, doublings, halved
+from zerosum.layers.standing import take_standing_statistics
 from zerosum.layers.weights import steady_weights
 from zerosum.losses.adversarial import says_fake, says_real
 from zerosum.losses.levers import UNTOUCHED, Levers
@@ -36,7 +38,7 @@ class Settings:
     """Adam's learning rate for both players."""
     gamma: float = 2.0
     """Weight of R1, the penalty on the discriminator's gradient at real pictures; 0 for none."""
-    redraw: float = 4.0
+    redraw: float = 2.0
     """Weight of the error at which G redraws real pictures from their codes; 0 for none."""
     lazy: int = 16
     """R1 is taken in one round of so many, and weighs as many times more."""
@@ -101,9 +103,9 @@ class House(Game):
         """Small batches: more steps in the time."""
         return Plan(batch=16)
 
-    def generator(self) -> LatentGenerator:
+    def generator(self) -> HouseGenerator:
         """Samples and Judges."""
-        return LatentGenerator(Header(self.name(), self.settings(), self.shape), self.G, self.config.z, self.D)
+        return HouseGenerator(Header(self.name(), self.settings(), self.shape), self.G, self.config.z, self.D)
 
     def z(self, n: int) -> Tensor:
         """n fresh latents, float [n, z], standard normal."""
@@ -148,6 +150,17 @@ class House(Game):
         """-log D(fake), and what the lever against collapse adds."""
         loss = says_real(self.D(self.levers.noisy(fake, clock)))
         return loss + self.levers.sought(z, fake), {"G": loss}
+
+
+class HouseGenerator(LatentGenerator):
+    """Samples and Judges; settled, it has standing statistics: in training they are of batches of 16, half of them
+    redrawn pictures."""
+
+    def settled(self) -> HouseGenerator:
+        """A copy whose batch norms stand on 1,024 latents."""
+        settled = copy.deepcopy(self)
+        take_standing_statistics(settled.G, settled.latents(1024, seed=0).to(self.device).split(64))
+        return settled
 
 
 class Codes(nn.Module):

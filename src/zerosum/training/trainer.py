@@ -238,8 +238,7 @@ class Training:
         """What the averaged generator makes of fixed noise; or, of the first reals, from their codes."""
         if self.reals is None:
             return
-        generator = self.average.copy
-        images = self.match.clock.images
+        generator, images = self.average.copy.settled(), self.match.clock.images
         path, text = self.run.path / f"fakes-{images:09d}.png", {"images": str(images)}
         if isinstance(generator, Samples):
             save_png(generator.grid(FACES, seed=self.plan.seed), path, text)
@@ -252,7 +251,7 @@ class Training:
         """Saves the averaged generator with its judge, scores it, and keeps the best and the last few."""
         images = self.match.clock.images
         path = self.run.snapshot(images)
-        generator = self.average.caught_up()
+        generator = self.average.caught_up().settled()
         generator.save(path, images)
         if self.panel is not None:
             begin = time.monotonic()
