@@ -34,7 +34,7 @@ class Settings:
     """Length of the latent vector, standard normal."""
     width: int = 32
     """Channels at the finest resolution; each halving doubles them, up to 8 times."""
-    rate: float = 4e-4
+    rate: float = 8e-4
     """Adam's learning rate for both players."""
     gamma: float = 2.0
     """Weight of R1, the penalty on the discriminator's gradient at real pictures; 0 for none."""
