@@ -27,7 +27,9 @@ def losses(name: str) -> dict[str, float]:
     source = made_up(kind, DataShape(32, 32, 3, LABELS))
     torch.manual_seed(0)
     plan = Plan(batch=8, micro=4, order="epochs", precision="fp32")
-    match = Match(game_type(game_type.tiny, source.shape), source, plan, choose(plan), total=1000)
+    game = game_type(game_type.tiny, source.shape)
+    game.meet(source)
+    match = Match(game, source, plan, choose(plan), total=1000)
     for _ in range(4):
         match.play_round()
     return match.take_notes()

@@ -105,7 +105,7 @@ def _made(budget: Budget, faces: Source) -> float:
 
 def _trained(length: int, source: Source, plan: Plan, width: int) -> LatentGenerator:
     """House with a latent of so many numbers; of none: with one number that never changes."""
-    settings = {"z": max(1, length), "width": width}
+    settings = {"z": max(1, length), "width": width, "rate": 4e-4, "redraw": 0.0}  # codes know of more than z can tell
     if length:
         return load(cached_run("house", source, plan, settings).snapshots[-1])
     game = api.build("house", source, settings, plan.seed)

@@ -14,10 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
+
 from zerosum import api
 from zerosum.bench._curves import Curves, draw
 from zerosum.bench._frame import Budget, Measure, cached_run, measure
 from zerosum.core.batch import Source
+from zerosum.core.errors import Refusal
 from zerosum.core.files import save_json
 from zerosum.core.generator import load
 from zerosum.core.machine import choose
@@ -36,6 +39,7 @@ DETERMINISTIC = False  # the minutes are measured
 SETS = {"avatars": 64, "fruit": 64, "cifar10": 32}
 SHORT, HOUR = 3, 60  # minutes
 JUDGED = {"smoke": 64, "quick": 500, "full": 2_500}  # pictures on each side; FID wants more than 2,048
+SCORES = ("fid", "kid_random", "coverage")
 IMAGES = Path("docs/img")
 
 
@@ -65,67 +69,82 @@ def _given(plan: Plan) -> dict:
     return {name: value for name, value in vars(plan).items() if value != getattr(Plan(), name)}
 
 
-# As any tutorial runs Radford's networks, and 64 minutes of it where 50 images a second were measured.
-TUTORIAL = Racer("dcgan", 192_000, 6_000, Plan(precision="fp32", layout="contiguous", average=0.0))
-SPRINT = Racer("house", 57_600, 4_800)
-MARATHON = Racer("house", 1_152_000, 38_400)
+TUTORIAL = Plan(precision="fp32", layout="contiguous", average=0.0)  # as any tutorial runs Radford's networks
+LENGTHS = {  # images: of the tutorials' hour, house's three minutes and its hour, each with some to spare
+    "avatars": (192_000, 57_600, 1_152_000),
+    "fruit": (192_000, 57_600, 1_152_000),
+    "cifar10": (896_000, 230_400, 4_608_000),
+}
+CUTS = (32, 12, 30)  # snapshots of each
 
 
-def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
-    """Trains and scores all of the racers on all sets: of avatars for each seed, of the others for the first."""
-    racers, sets = [TUTORIAL, SPRINT, MARATHON], dict(_sets(budget))
-    if budget != "full":
-        few = 64 if budget == "smoke" else 6_400
-        racers = [replace(racer, images=few, every=few) for racer in racers]
+def racers(name: str, budget: Budget) -> list[Racer]:
+    """The tutorials' DCGAN, house for three minutes, house for an hour."""
+    images = LENGTHS[name] if budget == "full" else (64,) * 3 if budget == "smoke" else (6_400,) * 3
+    every = [max(64, num // cuts) for num, cuts in zip(images, CUTS, strict=True)]
     return [
-        found
-        for name, source in sets.items()
-        for found in _race(name, source, racers, seeds if name == "avatars" else seeds[:1], budget)
+        Racer("dcgan", images[0], every[0], TUTORIAL),
+        Racer("house", images[1], every[1]),
+        Racer("house", images[2], every[2]),
     ]
 
 
-def _sets(budget: Budget) -> Iterator[tuple[str, Source]]:
-    if budget == "smoke":
-        yield "avatars", avatars(32, count=128, heldout_count=64, progress=False)
-        return
+def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
+    """Trains and scores all of the racers on all sets: of avatars for each seed, of the others, for their hours, for
+    the first."""
+    found: list[Measure] = []
     for name, side in SETS.items():
-        yield name, open_source(name, side, progress=False)
+        small = avatars(32, count=128, heldout_count=64, progress=False) if budget == "smoke" else None
+        source = small or open_source(name, side, progress=False)
+        found += _race(name, source, seeds if name == "avatars" else seeds[:1], budget)
+    return found
 
 
-def _race(
-    name: str, source: Source, racers: Sequence[Racer], seeds: Sequence[int], budget: Budget
-) -> Iterator[Measure]:
+def _race(name: str, source: Source, seeds: Sequence[int], budget: Budget) -> Iterator[Measure]:
     """The measures of one set: each score of house as a multiple of the tutorials' after an hour."""
-    sprint = racers[1]
-    rates = pace(source, racers, repeats=1 if budget == "smoke" else 9)
-    runs = [[racer.run(source, seed) for seed in seeds] for racer in racers]
-    panel = Panel(source, n=JUDGED[budget])
-    goals = [score(_at(run, HOUR * 60 * rates[0]), panel) for run in runs[0]]
-    for racer, minutes, rate, its in ((sprint, SHORT, rates[1], runs[1]), (racers[2], HOUR, rates[2], runs[2])):
-        found = [score(_at(run, minutes * 60 * rate), panel) for run in its]
-        for key in goals[0]:
-            ratios = [one[key] / goal[key] for one, goal in zip(found, goals, strict=True)]
-            which = "short" if racer is sprint else "hour"
-            told = measure("race", f"{which}_{key}", ratios, baseline=goals[0][key],
-                           baseline_name="the tutorials' after an hour")  # fmt: skip
-            yield replace(told, name=f"{name}_{which}_{key}")
+    tutorial, sprint, marathon = racers(name, budget)
+    slow, fast = pace(source, [tutorial, sprint], repeats=1 if budget == "smoke" else 9)
+    spans = ((tutorial, HOUR, slow), (sprint, SHORT, fast), (marathon, HOUR, fast))
     if budget == "full":
-        _show(name, panel, rates, [its[0] for its in runs])
+        for racer, minutes, rate in spans:
+            _long_enough(name, racer, minutes * 60 * rate)
+    runs = [[racer.run(source, seed) for seed in seeds] for racer, _, _ in spans]
+    panel = Panel(source, n=JUDGED[budget])
+    goals, *reached = (
+        [score(_at(run, minutes * 60 * rate), panel) for run in its]
+        for (_, minutes, rate), its in zip(spans, runs, strict=True)
+    )
+    for which, scores, keys in (("short", reached[0], SCORES), ("hour", reached[1], SCORES[:2])):
+        for key in keys:
+            ratios = [max(one[key], 0.0) / max(goal[key], 1e-3) for one, goal in zip(scores, goals, strict=True)]
+            yield measure("race", f"{name}_{which}_{key}", ratios, baseline=goals[0][key],
+                          baseline_name="the tutorials' after an hour", applies=budget != "smoke",
+                          note="" if budget != "smoke" else "too few pictures")  # fmt: skip
+    if budget == "full":
+        _show(name, panel, (slow, fast, fast), [its[0] for its in runs])
+
+
+def _long_enough(name: str, racer: Racer, images: float) -> None:
+    """Raises Refusal for a run that is over before its time, because this machine is too fast for it."""
+    if images > racer.images:
+        raise Refusal(
+            f"race: {racer.game} plays {images:,.0f} images of {name} in its time here, and its run has "
+            f"{racer.images:,}. Lengthen it in bench/race.py."
+        )
 
 
 def pace(source: Source, racers: Sequence[Racer], repeats: int) -> list[float]:
-    """Images a second of each racer, in turn: medians."""
+    """Images a second of each racer, in turn: medians. A window holds as many rounds as the rarest turn waits for."""
+    torch.set_flush_denormal(True)  # as a run has it
     matches = [racer.match(source) for racer in racers]
-    for match in matches:
-        match.play_round()
     rates: list[list[float]] = [[] for _ in racers]
-    for _ in range(repeats):
+    for _ in range(repeats + 1):
         for match, its in zip(matches, rates, strict=True):
             begin, before = time.perf_counter(), match.clock.images
-            while match.clock.images < before + 128:
+            for _ in range(max(4, *(turn.every for turn in match.turns))):
                 match.play_round()
             its.append((match.clock.images - before) / (time.perf_counter() - begin))
-    return [statistics.median(its) for its in rates]
+    return [statistics.median(its[1:]) for its in rates]  # the first warms up
 
 
 def _at(run: Run, images: float) -> Path:
@@ -138,16 +157,14 @@ def _images(snapshot: Path) -> int:
 
 
 def score(snapshot: Path, panel: Panel) -> dict[str, float]:
-    """FID where there are pictures enough, KID on the untrained judge, coverage; kept beside the snapshot."""
+    """FID (0 of too few pictures), both KIDs and coverage; kept beside the snapshot."""
     kept = snapshot.with_suffix(f".{panel.n}.json")
     if not kept.is_file():
         pixels = load(snapshot).sample(panel.n, seed=1000)
         made = panel.gallery(pixels)
         scores = panel.judge(made)
-        found = {"kid": scores["kid"]["value"], "kid_random": scores["kid_random"]["value"],
-                 "coverage": scores["coverage"]["value"]}  # fmt: skip
-        if panel.n > FEWEST:
-            found["fid"] = Further(panel, pixels, made).fid()["value"]
+        found = {key: scores[key]["value"] for key in ("kid", "kid_random", "coverage")}
+        found["fid"] = Further(panel, pixels, made).fid()["value"] if panel.n > FEWEST else 0.0
         save_json(kept, found)
     return json.loads(kept.read_text(encoding="utf-8"))
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from zerosum.bench._frame import Budget, Measure, measure
 from zerosum.core.batch import DataShape, Images, Source
 from zerosum.core.game import Clock
 from zerosum.core.machine import choose, cpu_features
+from zerosum.core.pictures import save_png, to_pil, to_uint8
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.data.avatars import avatars
@@ -66,14 +68,15 @@ def _steps(source: Source, rounds: int, repeats: int) -> list[Measure]:
 def _costs(source: Source, rounds: int, repeats: int, budget: Budget) -> list[Measure]:
     """How much of the machine's rate in matrix products house's step takes, and how its time grows with the pixels."""
     step, product = match(source).play_round, matrix_product(2048 if budget != "smoke" else 64)
-    rate = _flops(product) / statistics.median(_seconds(product, rounds) / rounds for _ in range(repeats))
+    cycle = 1 if budget == "smoke" else 16  # rounds, of which one takes R1
+    rate = _flops(product, 1) / statistics.median(_seconds(product, rounds) / rounds for _ in range(repeats))
     step()
-    spent = statistics.median(_seconds(step, 2 * rounds) / (2 * rounds) for _ in range(repeats))
-    sides = (32, 64) if budget == "smoke" else (32, 64, 128, 256)
+    spent = statistics.median(_seconds(step, cycle) for _ in range(repeats))
+    sides = (32, 64) if budget == "smoke" else (64, 128, 256)
     seconds = [_seconds_of_side(side, rounds) for side in sides]
     exponent = float(np.polyfit(np.log(np.square(sides)), np.log(seconds), 1)[0])
     return [
-        measure("speed", "share", [100 * _flops(step) / spent / rate], baseline=rate / 1e12,
+        measure("speed", "share", [100 * _flops(step, cycle) / spent / rate], baseline=rate / 1e12,
                 baseline_name="TFLOP/s in a product of two 2048 x 2048 matrices"),
         measure("speed", "pixels", [exponent]),
     ]  # fmt: skip
@@ -89,40 +92,48 @@ def _seconds_of_side(side: int, rounds: int) -> float:
 def match(source: Source) -> Match:
     """House at its own settings, ready for its first round."""
     game = api.build("house", source, {}, seed=0)
-    plan = complete(game, Plan())
+    plan = complete(game, Plan(device="cpu"))
     return Match(game, source, plan, choose(plan), total=10**12)
 
 
 def matrix_product(side: int) -> Callable[[], None]:
-    """The product of two square matrices in the arithmetic that a run would take here."""
-    one = torch.randn(side, side, dtype=choose(Plan()).dtype)
+    """The product of two square matrices in the arithmetic that a run on the processor would take here."""
+    machine = choose(Plan(device="cpu"))
+    one = torch.randn(side, side, dtype=machine.dtype)
     return lambda: (torch.mm(one, one), None)[1]
 
 
-def _flops(step: Callable[[], None]) -> int:
-    """Floating-point operations of the step's products and convolutions."""
+def _flops(step: Callable[[], None], times: int) -> int:
+    """Floating-point operations of the products and convolutions of so many steps."""
     with FlopCounterMode(display=False) as counter:
-        step()
+        for _ in range(times):
+            step()
     return counter.get_total_flops()
 
 
 def _starts(source: Source, budget: Budget, repeats: int) -> list[Measure]:
-    """How soon `--help` answers, a run takes its first step, and pictures of a saved run are drawn."""
+    """How soon `--help` answers, a new run takes its first step, and pictures of a saved run are drawn."""
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "saved.safetensors"
         match(source).game.generator().save(saved)
-        side = "32" if budget == "smoke" else "64"
-        train = ["train", "avatars", "--images", "100000", "--resolution", side, "--runs", f"{folder}/runs"]
+        data = ["avatars", "--images", "100000", "--runs"]
+        if budget == "smoke":  # the avatars may have to be drawn first, which takes a minute
+            data = [str(_pictures(source, Path(folder) / "photos")), "--images", "64", "--score", "0", "--runs"]
         asked = {
-            "help_seconds": ["-m", "zerosum", "--help"],
-            "first_step_seconds": ["-c", FIRST_STEP, *train],
-            "sample_seconds": ["-m", "zerosum", "sample", str(saved), "-n", "64"],
+            "help_seconds": lambda n: ["-m", "zerosum", "--help"],
+            "first_step_seconds": lambda n: ["-c", FIRST_STEP, "train", *data, f"{folder}/runs-{n}"],
+            "sample_seconds": lambda n: ["-m", "zerosum", "sample", str(saved), "-n", "64"],
         }
-        if budget == "smoke":  # the avatars of a whole set may have to be drawn first
-            del asked["first_step_seconds"]
-        return [
-            measure("speed", name, [statistics.median(_answers(command, repeats))]) for name, command in asked.items()
-        ]
+        return [measure("speed", name, [statistics.median(_answers(ask, repeats))]) for name, ask in asked.items()]
+
+
+def _pictures(source: Source, folder: Path) -> Path:
+    batch = source.batch(np.arange(8))
+    assert isinstance(batch, Images)
+    folder.mkdir()
+    for number, pixels in enumerate(to_uint8(batch.x)):
+        save_png(to_pil(pixels), folder / f"{number}.png")
+    return folder
 
 
 FIRST_STEP = """
@@ -149,14 +160,14 @@ def _seconds(step: Callable[[], None], times: int) -> float:
     return time.perf_counter() - begin
 
 
-def _answers(command: Sequence[str], repeats: int) -> list[float]:
-    """Seconds that a command takes in a process of its own; the first time does not count."""
+def _answers(command: Callable[[int], Sequence[str]], repeats: int) -> list[float]:
+    """Seconds that each of so many commands takes in a process of its own; the first, before them, does not count."""
 
-    def ask() -> None:
-        subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    def ask(number: int) -> None:
+        line = [sys.executable, *command(number)]
+        subprocess.run(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
-    ask()
-    return [_seconds(ask, 1) for _ in range(repeats)]
+    return [_seconds(partial(ask, number), 1) for number in range(repeats + 1)][1:]
 
 
 def _game(source: Source) -> DCGAN:

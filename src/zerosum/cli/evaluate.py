@@ -271,8 +271,8 @@ def _opened(options: Options, maker: Generator | Path) -> dict[str, Any]:
         return {"data": options.against}
     what = Path(options.what)
     folder = what.parent if what.is_file() else what
-    if is_of_the_zoo(what) and not isinstance(maker, Path):
-        return {"data": maker.header.data}
+    if is_of_the_zoo(what):
+        return {"data": maker.header.data}  # type: ignore[union-attr]  # the zoo holds no folders
     if isinstance(maker, Path) or not (folder / "run.json").is_file():
         raise Refusal(f"{what} does not say what it was made from. Add --against DATA, the real pictures.")
     opened = Run.open(folder).info.get("opened") or {}
@@ -284,7 +284,7 @@ def _opened(options: Options, maker: Generator | Path) -> dict[str, Any]:
 def _folders(options: Options) -> list[Path]:
     """What is judged, as far as it is folders of pictures and no runs."""
     named = [Path(what) for what in (options.what, options.versus) if what is not None]
-    return [path for path in named if not (path / "run.json").is_file()]
+    return [path for path in named if not (is_of_the_zoo(path) or (path / "run.json").is_file())]
 
 
 def _refuse_the_same(real: str, made: list[Path]) -> None:

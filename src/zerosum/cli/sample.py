@@ -21,7 +21,7 @@ class Options:
     """What `zerosum sample` takes."""
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """A run's folder (its best snapshot draws), a snapshot (.safetensors), or one that comes along: zoo:avatars-64."""
+    """A run's folder (its best snapshot draws), or a snapshot, a .safetensors file."""
     number: Annotated[int, tyro.conf.arg(aliases=["-n"], metavar="N")] = 16
     """How many pictures, or rows where a table was learnt."""
     label: Annotated[

@@ -74,7 +74,6 @@ def main(argv: list[str]) -> None:
     named = bool(argv) and argv[0] in catalog.names()
     rest = argv[1:] if named else argv
     sets = list(itertools.takewhile(lambda word: not word.startswith("-"), rest))
-    name, why = (argv[0], "") if named else _picked(sets)
     if len(sets) > 2:
         first = ", ".join(sets[:3]) + (" ..." if len(sets) > 3 else "")
         raise Refusal(
@@ -83,13 +82,16 @@ def main(argv: list[str]) -> None:
         )
     for data in sets:
         refuse_unknown(data)  # before torch is imported, which takes seconds
+    name, why = argv[0] if named else catalog.DEFAULT, ""
     verb, description = f"train {name}" if named else "train", _about(name, named)
     if not named and not {"-h", "--help"}.isdisjoint(argv):
         parse(Options, argv, "train [GAME]", description)
     options: Any = parse(_with_settings(name), rest, verb, description)
-    if why and not options.json:
-        print(f"{name} plays: {why} Others: zerosum games", file=sys.stderr)
-    _train(name, options, ["zerosum", "train", *argv])
+    if not named:
+        name, why = _picked(options.sets)
+        if name != catalog.DEFAULT:
+            options = parse(_with_settings(name), rest, verb, description)
+    _train(name, options, ["zerosum", "train", *argv], why)
 
 
 def _picked(sets: list[str]) -> tuple[str, str]:
@@ -125,7 +127,7 @@ def _with_settings(name: str) -> type:
     return make_dataclass("Options", [settings], bases=(Options,), frozen=True)
 
 
-def _train(name: str, options: Any, command: list[str]) -> None:
+def _train(name: str, options: Any, command: list[str], why: str) -> None:
     from zerosum import api
     from zerosum.core.batch import DataShape
     from zerosum.data.catalog import open_source
@@ -146,6 +148,8 @@ def _train(name: str, options: Any, command: list[str]) -> None:
         with team.lead_first():
             shown = team.leads and not options.json
             if shown:
+                if why:
+                    print(f"{name} plays: {why} Others: zerosum games", file=sys.stderr)
                 for data in options.sets:
                     _say_what_is_read(data)
             sets: list[Any] = [open_source(data, sides, progress=shown, **look) for data in options.sets]

@@ -286,7 +286,8 @@ def load(path: str | Path, device: str = "cpu") -> Any:
     with its judge. Half precision in the file is widened.
 
     Raises Refusal if the file is missing, damaged, of a newer format, of a game that is not in the catalogue, or if
-    its header asks for other networks than its tensors are. Takes no more memory than the file has bytes, twice.
+    its header asks for other networks than its tensors are. Takes no more memory than the
+    file has bytes, twice; in half precision four times.
     """
     path = Run.open(path).best if Path(path).is_dir() else place(path)
     if not path.is_file():
@@ -304,7 +305,7 @@ def load(path: str | Path, device: str = "cpu") -> Any:
 
 def _widened(tensor: Tensor) -> Tensor:
     """Numbers of half precision, such as the zoo keeps, as float32."""
-    return tensor.float() if tensor.dtype == torch.float16 else tensor
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:

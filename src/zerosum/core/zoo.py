@@ -24,6 +24,8 @@ def place(path: str | Path) -> Path:
     """The file behind a name of the zoo; any other path as it is. Raises Refusal for a name that the zoo lacks."""
     if not is_of_the_zoo(path):
         return Path(path)
+    if not names():
+        raise Refusal(f"{path}: no trained generators come with this version. Train one: zerosum train avatars")
     if str(path) not in names():
         raise Refusal(f"'{path}' is not in the zoo{nearest(str(path), names())}")
     return FOLDER / f"{str(path).removeprefix(PREFIX)}.safetensors"

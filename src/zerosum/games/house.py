@@ -39,7 +39,8 @@ class Settings:
     gamma: float = 2.0
     """Weight of R1, the penalty on the discriminator's gradient at real pictures; 0 for none."""
     redraw: float = 2.0
-    """Weight of the error at which G redraws real pictures from their codes; 0 for none."""
+    """Weight of the error at which G redraws real pictures from their codes; 0 for none. None are redrawn beside levers
+    that compare the pictures of a batch, which must all come about alike."""
     lazy: int = 16
     """R1 is taken in one round of so many, and weighs as many times more."""
     levers: Levers = UNTOUCHED
@@ -79,11 +80,13 @@ class House(Game):
         self.G = generator(config.z, widths, shape)
         self.D = config.levers.judge(discriminator(widths, shape, config.levers))
         self.levers, self.past = config.levers, config.levers.memory(shape)
+        compares = config.levers.deviation or config.levers.discrimination or config.levers.pack > 1
+        self.redraws = config.redraw > 0 and not compares
         self.codes = Codes(config.z, shape)
 
     def meet(self, source: Source) -> None:
         """Fits the codes."""
-        if self.config.redraw:
+        if self.redraws:
             self.codes.fit(source)
 
     def players(self) -> dict[str, Player]:
@@ -135,21 +138,21 @@ class House(Game):
         return self.levers.penalty(self.D, batch.x, self.fakes)
 
     def G_loss(self, batch: Images, clock: Clock) -> Moves:
-        """-log D(G(z)); and |G(code of x) - x|, a mean over half of the reals."""
-        z, half = self.z(len(batch)), len(batch) // 2
-        if not (self.config.redraw and half):
-            return self.adversarial(z, self.G(z), clock)
-        real = batch.x[:half]
-        z = torch.cat([self.codes(real), z[half:]])
-        fake = self.G(z)
-        loss, notes = self.adversarial(z, fake, clock)
-        error = (fake[:half] - real).abs().mean()
-        return loss + self.config.redraw * error, {**notes, "redrawn": error}
+        """-log D(G(z)), and of the half of z that are codes of reals x the mean of |G(z) - x|.
 
-    def adversarial(self, z: Tensor, fake: Tensor, clock: Clock) -> tuple[Tensor, dict[str, Tensor]]:
-        """-log D(fake), and what the lever against collapse adds."""
+        D learns on pictures of noise alone: shown what is redrawn as fakes too, it told G less (see docs/house.md).
+        """
+        z, half = self.z(len(batch)), len(batch) // 2 if self.redraws else 0
+        real = batch.x[:half]
+        if half:
+            z = torch.cat([self.codes(real), z[half:]])
+        fake = self.G(z)
         loss = says_real(self.D(self.levers.noisy(fake, clock)))
-        return loss + self.levers.sought(z, fake), {"G": loss}
+        moves = loss + self.levers.sought(z[half:], fake[half:])
+        if not half:
+            return moves, {"G": loss}
+        error = (fake[:half] - real).abs().mean()
+        return moves + self.config.redraw * error, {"G": loss, "redrawn": error}
 
 
 class HouseGenerator(LatentGenerator):
@@ -157,19 +160,21 @@ class HouseGenerator(LatentGenerator):
     redrawn pictures."""
 
     def settled(self) -> HouseGenerator:
-        """A copy whose batch norms stand on 1,024 latents."""
+        """A copy whose batch norms stand on 512 latents."""
         settled = copy.deepcopy(self)
-        take_standing_statistics(settled.G, settled.latents(1024, seed=0).to(self.device).split(64))
+        take_standing_statistics(settled.G, settled.latents(512, seed=0).to(self.device).split(64))
         return settled
 
 
 class Codes(nn.Module):
     """Where real pictures lie among the latents: their principal components, each with variance 1, seen small.
 
-    What the pictures are too few to tell, a component for each `PER_COMPONENT`, is drawn as the latents are.
+    What the pictures are too few to tell, a component for each `PER_COMPONENT`, is drawn as the latents are; so is all
+    as long as nothing is fitted.
     """
 
     SIDE, PICTURES, PER_COMPONENT = 32, 4096, 10
+    LEAST = 1e-3  # standard deviation of a component, where pictures lie in [-1, 1]: below it there is but rounding
 
     def __init__(self, z: int, shape: DataShape):
         super().__init__()
@@ -181,22 +186,25 @@ class Codes(nn.Module):
         self.register_buffer("axes", torch.zeros(num, z))
 
     def fit(self, source: Source) -> None:
-        """From up to 4,096 pictures, evenly spread over the set; the same ones give the same axes."""
+        """From up to 4,096 pictures, evenly spread over the set, by a randomised singular value decomposition (Halko et
+        al. 2011); the same pictures give the same axes."""
         chosen = np.unique(np.linspace(0, len(source) - 1, self.PICTURES).astype(int))
         batches: Iterator[Any] = (source.batch(part) for part in np.array_split(chosen, 64) if len(part))
         x = torch.cat([self.small(batch.x) for batch in batches])
-        components = min(self.axes.shape[1], len(x) // self.PER_COMPONENT, *x.shape)
         self.mean.copy_(x.mean(0))
-        if components:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                _, sizes, axes = torch.svd_lowrank(x - x.mean(0), q=min(components + 8, *x.shape), niter=4)
-            spread = sizes[:components] / (len(x) - 1) ** 0.5
-            known = int((spread > 1e-3 * spread[0].clamp_min(1)).sum())  # none of pictures that are all the same
-            self.axes[:, :known] = axes[:, :known] / spread[:known]
+        self.axes.zero_()
+        components = min(self.axes.shape[1], len(x) // self.PER_COMPONENT, *x.shape)
+        if not components:
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            _, sizes, axes = torch.svd_lowrank(x - x.mean(0), q=min(components + 8, *x.shape), niter=4)
+        spread = sizes[:components] / (len(x) - 1) ** 0.5
+        known = int((spread > self.LEAST).sum())  # none of pictures that are all the same
+        self.axes[:, :known] = axes[:, :known] / spread[:known]
 
     def small(self, x: Tensor) -> Tensor:
-        """float32 [n, ...], the pictures at no more than 32 x 32 pixels, flat."""
+        """float32 [n, values], pictures [n, C, H, W] at no more than 32 x 32 pixels."""
         return nn.functional.interpolate(x.float(), self.size, mode="area").flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:

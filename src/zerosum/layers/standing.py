@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def take_standing_statistics(net: nn.Module, batches: Iterable[Tensor]) -> None:
@@ -14,15 +15,15 @@ def take_standing_statistics(net: nn.Module, batches: Iterable[Tensor]) -> None:
     Standing statistics (Brock et al. 2019, arXiv 1809.11096, appendix C.1). Those that training leaves behind are of
     weights that have moved on, or, beside averaged weights, of none that there ever were.
     """
-    norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
-    was_training, momenta = net.training, [norm.momentum for norm in norms]
+    norms = [layer for layer in net.modules() if isinstance(layer, _BatchNorm)]
+    before = [(norm.momentum, norm.training) for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the mean of all that come
-    net.train()
+        norm.train()
     with torch.no_grad():
         for batch in batches:
             net(batch)
-    net.train(was_training)
-    for norm, momentum in zip(norms, momenta, strict=True):
+    for norm, (momentum, training) in zip(norms, before, strict=True):
         norm.momentum = momentum
+        norm.train(training)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from zerosum.core.generator import Generator
+from zerosum.core.machine import Machine
 
 
 def gamma_of_width(width: float) -> float:
@@ -55,6 +56,12 @@ class Average:
         if self.live.judge is not None and self.copy.judge is not None:
             self.copy.judge.load_state_dict(self.live.judge.state_dict())
         return self.copy
+
+
+def settled(generator: Generator, machine: Machine) -> Generator:
+    """The generator as it is to be used, put in order by the machine's arithmetic."""
+    with machine.autocast():
+        return generator.settled()
 
 
 def _averaged(generator: Generator) -> dict[str, torch.Tensor]:

@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from zerosum.core.batch import Source
 from zerosum.core.errors import Refusal
 from zerosum.core.game import Game
 
@@ -78,6 +79,14 @@ class Team:
         yield
         if self.leads:
             self.agree(None)
+
+
+def introduce(game: Game, source: Source, team: Team) -> None:
+    """Lets the game meet the data: in the lead, from which the others take what came of it."""
+    if team.leads:
+        game.meet(source)
+    for buffer in game.buffers() if team.size > 1 else ():
+        buffer.copy_(team.agree(buffer))
 
 
 class Buffers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, replace
+from typing import cast
 
 import torch
 
@@ -32,7 +33,8 @@ def fitting(
 
     Raises Refusal, in all of the team, if the lead has no room for it.
     """
-    need, room = team.agree(_weighed(game, source, plan, machine))
+    weighed = _weighed(game, source, plan, machine) if team.leads else None  # once: it takes memory itself
+    need, room = cast(tuple[Need, int | None], team.agree(weighed))
     told = f"{game.name()} on {source.name}, {source.shape}, by --batch {plan.batch} and --micro {need.micro}"
     if room is not None and need.total > room:
         told = f"{told} needs about {_plain(need.total)} of memory; {_plain(room)} are free."

@@ -20,8 +20,8 @@ from zerosum.core.machine import choose, describe, versions
 from zerosum.core.pictures import grid, save_png, to_uint8
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
-from zerosum.training.average import Average
-from zerosum.training.distributed import Team, joined
+from zerosum.training.average import Average, settled
+from zerosum.training.distributed import Team, introduce, joined
 from zerosum.training.judging import judges, keep_best
 from zerosum.training.match import Match
 from zerosum.training.monitor import watch
@@ -78,7 +78,7 @@ class Training:
         self.plan = plan = complete(game, plan, team)
         self.machine = choose(plan)
         torch.set_flush_denormal(True)  # tiny moments of Adam are slow on a CPU
-        game.meet(source)
+        introduce(game, source, self.team)
         total = self._total(game)
         self.match = Match(game, source, plan, self.machine, total, self.team)
         assert plan.average is not None
@@ -213,7 +213,7 @@ class Training:
 
     def _look(self, vitals: Vitals) -> None:
         """Measures the run's health on the live networks, and says what is new about it."""
-        live = self.average.live.eval()
+        live = settled(self.average.live, self.machine).eval()
         with self.machine.autocast():
             numbers = vitals.measure(live, self.match.clock.images)
         self.match.game.train()
@@ -238,7 +238,7 @@ class Training:
         """What the averaged generator makes of fixed noise; or, of the first reals, from their codes."""
         if self.reals is None:
             return
-        generator, images = self.average.copy.settled(), self.match.clock.images
+        generator, images = settled(self.average.copy, self.machine), self.match.clock.images
         path, text = self.run.path / f"fakes-{images:09d}.png", {"images": str(images)}
         if isinstance(generator, Samples):
             save_png(generator.grid(FACES, seed=self.plan.seed), path, text)
@@ -251,7 +251,7 @@ class Training:
         """Saves the averaged generator with its judge, scores it, and keeps the best and the last few."""
         images = self.match.clock.images
         path = self.run.snapshot(images)
-        generator = self.average.caught_up().settled()
+        generator = settled(self.average.caught_up(), self.machine)
         generator.save(path, images)
         if self.panel is not None:
             begin = time.monotonic()
