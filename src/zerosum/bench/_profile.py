@@ -15,10 +15,10 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from zerosum import api
 from zerosum.bench._costs import Noise
+from zerosum.bench._flops import flops
 from zerosum.core.batch import DataShape, Images
 from zerosum.core.machine import Machine, choose
 from zerosum.core.plan import Plan
@@ -58,13 +58,12 @@ def profile(game: str, shape: DataShape) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for layer, x in _inputs(match):
         yield str(_timed(layer, x, match.machine))
-    with FlopCounterMode(display=False) as counter:
-        match.play_round()
+    counted = flops(match.play_round)
     rounds = [_seconds(match.play_round) for _ in range(REPEATS)]
-    seconds, flops = statistics.median(rounds), counter.get_total_flops()
+    seconds = statistics.median(rounds)
     yield ""
     yield (
-        f"A round: {flops / 1e9:.1f} GFLOP, {1e3 * seconds:.1f} ms, {flops / seconds / 1e12:.3f} TFLOP/s, "
+        f"A round: {counted / 1e9:.1f} GFLOP, {1e3 * seconds:.1f} ms, {counted / seconds / 1e12:.3f} TFLOP/s, "
         f"{match.batch / seconds:.0f} images a second."
     )
 
@@ -86,8 +85,8 @@ def _inputs(match: Match) -> list[tuple[nn.Module, Tensor]]:
 def _timed(layer: nn.Module, x: Tensor, machine: Machine) -> Layer:
     x = x.clone().requires_grad_(True)
     layer.requires_grad_(True)
-    with machine.autocast(), FlopCounterMode(display=False) as counter:
-        layer(x)
+    with machine.autocast():
+        counted = flops(lambda: layer(x))
     there, back = [], []
     for _ in range(REPEATS):
         begin = time.perf_counter()
@@ -97,7 +96,7 @@ def _timed(layer: nn.Module, x: Tensor, machine: Machine) -> Layer:
         gradient = torch.randn_like(y)
         back.append(_seconds(partial(y.backward, gradient)))
     name = f"{type(layer).__name__} {list(x.shape[1:])} to {list(y.shape[1:])}"
-    return Layer(name, counter.get_total_flops(), statistics.median(there), statistics.median(back))
+    return Layer(name, counted, statistics.median(there), statistics.median(back))
 
 
 def _seconds(step: Callable[[], object]) -> float:

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import nn
 from torch.optim import Adam
-from torch.utils.flop_counter import FlopCounterMode
 
 from zerosum import api
 from zerosum.bench._costs import Noise
+from zerosum.bench._flops import flops
 from zerosum.bench._frame import Budget, Measure, measure
 from zerosum.core.batch import DataShape, Images, Source
 from zerosum.core.game import Clock
@@ -69,14 +69,14 @@ def _costs(source: Source, rounds: int, repeats: int, budget: Budget) -> list[Me
     """How much of the machine's rate in matrix products house's step takes, and how its time grows with the pixels."""
     step, product = match(source).play_round, matrix_product(2048 if budget != "smoke" else 64)
     cycle = 1 if budget == "smoke" else 16  # rounds, of which one takes R1
-    rate = _flops(product, 1) / statistics.median(_seconds(product, rounds) / rounds for _ in range(repeats))
+    rate = flops(product, 1) / statistics.median(_seconds(product, rounds) / rounds for _ in range(repeats))
     step()
     spent = statistics.median(_seconds(step, cycle) for _ in range(repeats))
     sides = (32, 64) if budget == "smoke" else (64, 128, 256)
     seconds = [_seconds_of_side(side, rounds) for side in sides]
     exponent = float(np.polyfit(np.log(np.square(sides)), np.log(seconds), 1)[0])
     return [
-        measure("speed", "share", [100 * _flops(step, cycle) / spent / rate], baseline=rate / 1e12,
+        measure("speed", "share", [100 * flops(step, cycle) / spent / rate], baseline=rate / 1e12,
                 baseline_name="TFLOP/s in a product of two 2048 x 2048 matrices"),
         measure("speed", "pixels", [exponent]),
     ]  # fmt: skip
@@ -101,14 +101,6 @@ def matrix_product(side: int) -> Callable[[], None]:
     machine = choose(Plan(device="cpu"))
     one = torch.randn(side, side, dtype=machine.dtype)
     return lambda: (torch.mm(one, one), None)[1]
-
-
-def _flops(step: Callable[[], None], times: int) -> int:
-    """Floating-point operations of the products and convolutions of so many steps."""
-    with FlopCounterMode(display=False) as counter:
-        for _ in range(times):
-            step()
-    return counter.get_total_flops()
 
 
 def _starts(source: Source, budget: Budget, repeats: int) -> list[Measure]:

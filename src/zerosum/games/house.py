@@ -160,9 +160,9 @@ class HouseGenerator(LatentGenerator):
     redrawn pictures."""
 
     def settled(self) -> HouseGenerator:
-        """A copy whose batch norms stand on 512 latents."""
+        """A copy whose batch norms stand on 256 latents."""
         settled = copy.deepcopy(self)
-        take_standing_statistics(settled.G, settled.latents(512, seed=0).to(self.device).split(64))
+        take_standing_statistics(settled.G, settled.latents(256, seed=0).to(self.device).split(64))
         return settled
 
 
