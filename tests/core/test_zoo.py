@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,10 @@ def test_what_it_lacks_is_refused_with_what_it_has(shelf: Path) -> None:
     assert zoo.names() == ["zoo:blobs-16"]
     with pytest.raises(zs.Refusal, match="did you mean 'zoo:blobs-16'"):
         zs.load("zoo:blobs-61")
+
+
+def test_loading_does_not_import_torchs_compiler(shelf: Path) -> None:
+    """It takes as long as torch itself."""
+    keep(shelf, "blobs-16", torch.float32)
+    code = "import sys, zerosum as zs; zs.load(sys.argv[1]).sample(2); sys.exit('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code, shelf / "blobs-16.safetensors"], check=False).returncode == 0

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from zerosum.core import catalog
 from zerosum.core.batch import DataShape, TableShape
@@ -312,7 +313,7 @@ def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:
     """The networks that the header describes, first without memory: a made-up header could ask for terabytes."""
     try:
         header = Header.from_json(text)
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             generator = _blank(header)
             wanted = generator.state_dict()
     except Refusal as refusal:
@@ -325,6 +326,17 @@ def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:
     generator.load_state_dict(aligned, assign=True)
     generator.header = header
     return generator.eval().requires_grad_(False)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Draws no first weights: those on "meta" hold no numbers, and torch would import its compiler, a second's work, to
+    draw them normally."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") == "normal_":  # a tensor's method, or the function of torch.nn.init
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _blank(header: Header) -> Generator:

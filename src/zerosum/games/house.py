@@ -173,7 +173,7 @@ class Codes(nn.Module):
     as long as nothing is fitted.
     """
 
-    SIDE, PICTURES, PER_COMPONENT = 32, 4096, 10
+    SIDE, PICTURES, PER_COMPONENT = 32, 2048, 10
     LEAST = 1e-3  # standard deviation of a component, where pictures lie in [-1, 1]: below it there is but rounding
 
     def __init__(self, z: int, shape: DataShape):
@@ -186,7 +186,7 @@ class Codes(nn.Module):
         self.register_buffer("axes", torch.zeros(num, z))
 
     def fit(self, source: Source) -> None:
-        """From up to 4,096 pictures, evenly spread over the set, by a randomised singular value decomposition (Halko et
+        """From up to 2,048 pictures, evenly spread over the set, by a randomised singular value decomposition (Halko et
         al. 2011); the same pictures give the same axes."""
         chosen = np.unique(np.linspace(0, len(source) - 1, self.PICTURES).astype(int))
         batches: Iterator[Any] = (source.batch(part) for part in np.array_split(chosen, 64) if len(part))
@@ -198,7 +198,7 @@ class Codes(nn.Module):
             return
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
-            _, sizes, axes = torch.svd_lowrank(x - x.mean(0), q=min(components + 8, *x.shape), niter=4)
+            _, sizes, axes = torch.svd_lowrank(x - x.mean(0), q=min(components + 8, *x.shape), niter=2)
         spread = sizes[:components] / (len(x) - 1) ** 0.5
         known = int((spread > self.LEAST).sum())  # none of pictures that are all the same
         self.axes[:, :known] = axes[:, :known] / spread[:known]
