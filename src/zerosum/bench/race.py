@@ -69,7 +69,7 @@ def _given(plan: Plan) -> dict:
     return {name: value for name, value in vars(plan).items() if value != getattr(Plan(), name)}
 
 
-TUTORIAL = Plan(precision="fp32", layout="contiguous", average=0.0)  # as any tutorial runs Radford's networks
+TUTORIAL = Plan(precision="fp32", layout="contiguous", average=0)  # as any tutorial runs Radford's networks
 LENGTHS = {  # images: of the tutorials' hour, house's three minutes and its hour, each with some to spare
     "avatars": (192_000, 57_600, 1_152_000),
     "fruit": (192_000, 57_600, 1_152_000),
