@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 
 class Deviation(nn.Module):
-    """Features [n, F] to [n, F + 1]: their standard deviation over the batch, averaged over the features, is added.
+    """Features [n, F, ...] to [n, F + 1, ...]: their standard deviation over the batch, averaged, is added everywhere.
 
-    Karras et al. 2018 (arXiv 1710.10196), section 3, on flat features instead of a map.
+    Karras et al. 2018 (arXiv 1710.10196), section 3; on flat features as well as on maps.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ class Deviation(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             # The small number keeps the root's gradient finite where all are the same.
             deviation = (x.float().var(0, correction=0) + 1e-8).sqrt().mean()
-        return torch.cat([x, deviation.to(x.dtype).expand(len(x), 1)], 1)
+        return torch.cat([x, deviation.to(x.dtype).expand(len(x), 1, *x.shape[2:])], 1)
 
 
 class Discrimination(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from zerosum.core.batch import DataShape
 
@@ -19,6 +20,22 @@ def doublings(shape: DataShape, smallest: int = 4) -> tuple[int, int, int]:
     """
     times = max(1, (min(shape.height, shape.width) // smallest).bit_length() - 1)
     return times, -(-shape.height // 2**times), -(-shape.width // 2**times)
+
+
+def scales(shape: DataShape) -> list[tuple[int, int]]:
+    """The heights and widths at which a picture is seen, from `doublings`' coarsest to its own; halves rounded up."""
+    times, _, _ = doublings(shape)
+    return [(-(-shape.height // 2**k), -(-shape.width // 2**k)) for k in range(times, -1, -1)]
+
+
+def doubled(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """[n, c, h, w], each pixel become four, cut to `size`: the next of `scales`."""
+    return F.interpolate(x, scale_factor=2)[:, :, : size[0], : size[1]]
+
+
+def averaged(x: Tensor) -> Tensor:
+    """[n, c, H, W] at the scale before: the mean of each four pixels, of what there is at odd edges."""
+    return F.avg_pool2d(x, 2, ceil_mode=True)
 
 
 class Reshape(nn.Module):

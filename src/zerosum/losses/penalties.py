@@ -1,4 +1,4 @@
-"""Penalties on the discriminator's gradient. All are computed in float32, whatever the autocast around them."""
+"""Penalties on gradients, the discriminator's and the generator's: in float32, whatever the autocast around them."""
 
 from __future__ import annotations
 
@@ -31,3 +31,16 @@ def gradient_penalty(D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) 
         x = (eps * real + (1 - eps) * fake).requires_grad_(True)
         (gradient,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)
         return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def path_lengths(G: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
+    """|J_w^T y|, float32 [n], for styles w [n, layers, z]: how far a step in w moves the picture, y ~ N(0, I).
+
+    The root mean square over the layers. Its gradient reaches G, and what w came from. Karras et al. 2020 (arXiv
+    1912.04958), equation (4).
+    """
+    with torch.autocast(w.device.type, enabled=False):
+        w = w.float() if w.requires_grad else w.float().requires_grad_(True)
+        x = G(w)
+        (J_y,) = torch.autograd.grad((x * torch.randn_like(x)).sum(), w, create_graph=True)
+        return J_y.square().sum(2).mean(1).sqrt()

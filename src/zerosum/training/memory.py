@@ -64,6 +64,7 @@ def needed(game: Game, source: Source, plan: Plan, machine: Machine) -> Need:
 
     def kept(num: int) -> list[int]:
         match = Match(played, source, replace(plan, batch=num, micro=num), machine, plan.images or 1)
+        match.clock.images = match.clock.total  # networks that grow are largest at the end
         return [_kept(match, turn) for turn in match.turns]
 
     with torch.random.fork_rng([machine.device] if machine.device.type == "cuda" else []):
