@@ -158,15 +158,13 @@ def widths_of(width: int, shape: DataShape, most: int = 16) -> list[int]:
 class GrowingG(nn.Module):
     """From z [n, z] to pictures as large as `depth` says; `depth` counts doublings, a fade in its fraction."""
 
-    depth: Tensor
-
     def __init__(self, z: int, widths: list[int], shape: DataShape):
         super().__init__()
         self.sizes = scales(shape)
         self.first = nn.Sequential(*dense(z, widths[0], self.sizes[0]), *convolved(widths[0], widths[0]))
         self.blocks = nn.ModuleList(up_block(wide, narrow) for wide, narrow in pairwise(widths))
         self.to_rgb = nn.ModuleList(EqualConv(wide, shape.channels, 1) for wide in widths)
-        self.register_buffer("depth", torch.zeros(()))
+        self.depth = nn.Buffer(torch.zeros(()))
 
     def forward(self, z: Tensor) -> Tensor:
         stage, alpha = stage_of(self.depth)
@@ -180,14 +178,12 @@ class GrowingG(nn.Module):
 class GrowingD(nn.Module):
     """From pictures at the size of `depth` to values [n, 1]: G's mirror image."""
 
-    depth: Tensor
-
     def __init__(self, widths: list[int], shape: DataShape):
         super().__init__()
         self.from_rgb = nn.ModuleList(from_rgb(shape.channels, wide) for wide in widths)
         self.blocks = nn.ModuleList(down_block(narrow, narrow, wide) for wide, narrow in pairwise(widths))
         self.last = verdict(widths[0], widths[0], scales(shape)[0])
-        self.register_buffer("depth", torch.zeros(()))
+        self.depth = nn.Buffer(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
         stage, alpha = stage_of(self.depth)

@@ -10,7 +10,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim import Adam
 
 from zerosum.core.batch import DataShape, Images
@@ -18,7 +17,7 @@ from zerosum.core.errors import require
 from zerosum.core.game import Clock, Game, Moves, Player, Turn
 from zerosum.core.generator import Header, LatentGenerator
 from zerosum.core.plan import Plan
-from zerosum.games.progan import from_rgb, verdict, widths_of
+from zerosum.games.progan import HE, from_rgb, verdict, widths_of
 from zerosum.layers.augment import Augment
 from zerosum.layers.equalised import EqualConv, EqualLinear, PixelNorm
 from zerosum.layers.resample import HalvingConv, enlarged
@@ -26,10 +25,7 @@ from zerosum.layers.shapes import scales
 from zerosum.losses.adversarial import says_fake, says_real
 from zerosum.losses.penalties import gradient_square, path_lengths
 
-ROOT2 = math.sqrt(2)
-WIDEST = 8  # times the width at the finest resolution
 PACE = 100_000  # images in which ada's p could go from 0 to 1; the paper's 500,000 are for runs of 25 million
-FOLLOWS = 0.01  # how fast the mean path length follows, beta_pl of appendix B
 
 
 @dataclass(frozen=True)
@@ -58,19 +54,16 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("z", "mapping", "width", "rate", "lazy"):
             require(getattr(self, name) > 0, f"--{name} {getattr(self, name)}: wanted a number above 0.")
-        for name in ("gamma", "path"):
-            require(getattr(self, name) >= 0, f"--{name} {getattr(self, name)}: wanted 0 or more.")
-        for name in ("mixing", "ada"):
-            require(0 <= getattr(self, name) <= 1, f"--{name} {getattr(self, name)}: wanted 0 to 1.")
+        for name, most in (("gamma", math.inf), ("path", math.inf), ("mixing", 1), ("ada", 1)):
+            require(0 <= getattr(self, name) <= most, f"--{name} {getattr(self, name)}: wanted 0 to {most:g}.")
 
 
 class StyleGAN2(Game):
     """StyleGAN2. Tero Karras, Samuli Laine, Miika Aittala, Janne Hellsten, Jaakko Lehtinen, Timo Aila, 2020, arXiv
     1912.04958; adaptive augmentation, Karras et al. 2020, arXiv 2006.06676.
 
-    A mapping turns z into w, whose parts lie less tangled; w sets, layer by layer, how much each feature counts
-    (modulation), and is kept from setting how strong they are together (demodulation). Skip generator, residual
-    discriminator, non-saturating loss, lazy R1, path lengths, noise, style mixing.
+    A mapping turns z into w, whose parts lie less tangled; w sets, layer by layer, how much each feature counts, and
+    not how strong they are together. Skip generator, residual discriminator, non-saturating loss, lazy R1.
     """
 
     when = "For pictures to edit: styles lie less tangled than z. With few pictures too, thanks to ada. Hours on a CPU."
@@ -81,26 +74,24 @@ class StyleGAN2(Game):
 
     def __init__(self, config: Settings, shape: DataShape):
         super().__init__(config, shape)
-        widths = widths_of(config.width, shape, WIDEST)
+        widths = widths_of(config.width, shape, most=8)
         self.G = StyledG(config.z, config.mapping, widths, shape)
         halvings = [Residual(narrow, wide) for narrow, wide in pairwise(reversed(widths))]
         last = verdict(widths[0], widths[0], scales(shape)[0])
         self.D = nn.Sequential(from_rgb(shape.channels, widths[-1]), *halvings, last)
         self.augment = Augment()
-        self.a: Tensor
-        self.register_buffer("a", torch.zeros(()))  # the mean path length
+        self.a = nn.Buffer(torch.zeros(()))  # the mean path length
 
     def players(self) -> dict[str, Player]:
         """G and D, each with Adam(0, 0.99), slowed by c = k / (k + 1) for the lazy turns' steps (appendix B)."""
-        rates = {name: k / (k + 1) for name, k in (("D", self.config.lazy), ("G", 2 * self.config.lazy))}
-        adams = {n: partial(Adam, lr=self.config.rate * c, betas=(0.0, 0.99**c)) for n, c in rates.items()}
-        return {"D": Player([self.D], adams["D"]), "G": Player([self.G], adams["G"])}
+        slowed = (k / (k + 1) for k in (self.config.lazy, 2 * self.config.lazy))
+        D, G = (partial(Adam, lr=self.config.rate * c, betas=(0.0, 0.99**c)) for c in slowed)
+        return {"D": Player([self.D], D), "G": Player([self.G], G)}
 
     def turns(self) -> list[Turn]:
         """D, now and then R1, then G, now and then its path lengths."""
-        lazy = self.config.lazy
-        R1 = [Turn("D", self.R1, draws=False, every=lazy)] if self.config.gamma else []
-        path = [Turn("G", self.path_loss, draws=False, every=2 * lazy)] if self.config.path else []
+        R1 = [Turn("D", self.R1, draws=False, every=self.config.lazy)] if self.config.gamma else []
+        path = [Turn("G", self.path_loss, draws=False, every=2 * self.config.lazy)] if self.config.path else []
         return [Turn("D", self.D_loss), *R1, Turn("G", self.G_loss, draws=False), *path]
 
     def plan(self) -> Plan:
@@ -114,10 +105,9 @@ class StyleGAN2(Game):
     def styles(self, n: int) -> Tensor:
         """w of n fresh z, float [n, layers, z], some mixed: of another z from a layer on (Karras et al. 2019, 3.1)."""
         w, other = (self.G.map(torch.randn(n, self.config.z, device=self.a.device)) for _ in "zz")
-        num = w.shape[1]
-        cut = torch.randint(1, num, (n, 1), device=w.device)
-        cut = torch.where(torch.rand(n, 1, device=w.device) < self.config.mixing, cut, num)
-        return torch.where((torch.arange(num, device=w.device) < cut)[:, :, None], w, other)
+        mixed = torch.rand(n, 1, device=w.device) < self.config.mixing
+        later = torch.arange(w.shape[1], device=w.device) >= torch.randint(1, w.shape[1], (n, 1), device=w.device)
+        return torch.where((mixed & later)[:, :, None], other, w)
 
     def D_loss(self, batch: Images, clock: Clock) -> Moves:
         """-log D(x) - log(1 - D(G(z))), all of it augmented; then ada looks how sure D is."""
@@ -131,8 +121,8 @@ class StyleGAN2(Game):
 
     def R1(self, batch: Images, clock: Clock) -> Moves:
         """gamma / 2 |grad D(x)|^2 on the round's reals, augmented (Mescheder et al. 2018, equation 9), times `lazy`."""
-        penalty = gradient_square(self.D, self.augment(batch.x))
-        return self.config.lazy * self.config.gamma / 2 * penalty, {"R1": penalty}
+        R1 = gradient_square(self.D, self.augment(batch.x))
+        return self.config.lazy * self.config.gamma / 2 * R1, {"R1": R1}
 
     def G_loss(self, batch: Images, clock: Clock) -> Moves:
         """-log D(G(z)), augmented."""
@@ -144,7 +134,7 @@ class StyleGAN2(Game):
         comes, and times gamma_pl = ln 2 / (r^2 (ln r - ln 2)), r^2 the number of pixels (appendix B)."""
         lengths = path_lengths(self.G, self.styles(max(1, len(batch) // 2)))
         with torch.no_grad():
-            self.a.lerp_(lengths.mean(), FOLLOWS)
+            self.a.lerp_(lengths.mean(), 0.01)  # 1 - beta_pl
         penalty, pixels = (lengths - self.a).square().mean(), self.shape.height * self.shape.width
         gamma = self.config.path * math.log(2) / (pixels * (math.log(pixels) / 2 - math.log(2)))
         return 2 * self.config.lazy * gamma * penalty, {"path": penalty, "path_length": lengths.mean()}
@@ -168,8 +158,7 @@ class StyleGenerator(LatentGenerator):
         return self.synthesize(self.map(z))
 
     def truncated(self, z: Tensor, psi: float) -> Tensor:
-        """Pictures whose w lie psi times as far from the mean w (Karras et al. 2019, appendix B); the more usual, the
-        smaller psi."""
+        """Pictures whose w lie psi times as far from the mean w (Karras et al. 2019, appendix B)."""
         return self.synthesize(torch.lerp(self.G.w_mean, self.map(z), psi))
 
     def settled(self) -> StyleGenerator:
@@ -183,11 +172,9 @@ class StyleGenerator(LatentGenerator):
 class StyledG(nn.Module):
     """The mapping f and the synthesis network: skip connections from each resolution's pixels (figure 7, b)."""
 
-    w_mean: Tensor
-
     def __init__(self, z: int, mapping: int, widths: list[int], shape: DataShape):
         super().__init__()
-        dense = [layer for _ in range(mapping) for layer in (EqualLinear(z, z, ROOT2, pace=0.01), nn.LeakyReLU(0.2))]
+        dense = [layer for _ in range(mapping) for layer in (EqualLinear(z, z, HE, pace=0.01), nn.LeakyReLU(0.2))]
         self.f = nn.Sequential(PixelNorm(), *dense)
         sizes, wide = scales(shape), widths[0]
         self.constant = nn.Parameter(torch.randn(1, wide, *sizes[0]))
@@ -195,7 +182,7 @@ class StyledG(nn.Module):
         for before, here, size in zip(widths, widths[1:], sizes[1:], strict=False):
             self.layers.extend([Styled(z, before, here, size, up=True), Styled(z, here, here, size)])
         self.to_rgb = nn.ModuleList(ToRGB(z, width, shape.channels) for width in widths)
-        self.register_buffer("w_mean", torch.zeros(z))
+        self.w_mean = nn.Buffer(torch.zeros(z))
 
     def map(self, z: Tensor) -> Tensor:
         """w, float [n, layers, z], of z [n, z]: one for all layers."""
@@ -208,7 +195,7 @@ class StyledG(nn.Module):
         for k, to_rgb in enumerate(self.to_rgb[1:], 1):  # type: ignore[arg-type]
             for i in (2 * k - 1, 2 * k):
                 h = self.layers[i](h, w[:, i])
-            coarser = F.interpolate(rgb, scale_factor=2, mode="bilinear")[:, :, : h.shape[2], : h.shape[3]]
+            coarser = nn.functional.interpolate(rgb, scale_factor=2, mode="bilinear")[:, :, : h.shape[2], : h.shape[3]]
             rgb = to_rgb(h, w[:, 2 * k + 1]) + coarser
         return rgb
 
@@ -216,20 +203,18 @@ class StyledG(nn.Module):
 class Styled(nn.Module):
     """A modulated convolution with noise (section 2.2, figure 2 c), which may double the size."""
 
-    noise: Tensor
-
     def __init__(self, z: int, inputs: int, outputs: int, size: tuple[int, int], up: bool = False):
         super().__init__()
         self.A, self.conv = EqualLinear(z, inputs, bias=1), EqualConv(inputs, outputs, 3)
         self.up, self.size = up, size
         self.strength = nn.Parameter(torch.zeros(()))
-        self.register_buffer("noise", torch.randn(1, 1, *size))  # in use; in training it is new each time
+        self.noise = nn.Buffer(torch.randn(1, 1, *size))  # in use; in training it is new each time
 
     def forward(self, h: Tensor, w: Tensor) -> Tensor:
         h = modulated(h, self.conv.used, self.A(w), self.up)[:, :, : self.size[0], : self.size[1]]
         noise = torch.randn(len(h), 1, *self.size, device=h.device) if self.training else self.noise
         h = h + (self.strength * noise + self.conv.get_parameter("bias")[:, None, None]).to(h.dtype)
-        return ROOT2 * F.leaky_relu(h, 0.2)
+        return HE * nn.functional.leaky_relu(h, 0.2)
 
 
 class ToRGB(nn.Module):
@@ -247,7 +232,7 @@ def modulated(h: Tensor, weight: Tensor, s: Tensor, up: bool = False) -> Tensor:
     """Equations (1) to (3): the convolution whose weights are scaled by s [n, inputs], a picture at a time, and brought
     to length 1. Scaling what goes in and what comes out is the same, and all pictures share the weights."""
     h = h * s[:, :, None, None]
-    h = enlarged(h, weight) if up else F.conv2d(h, weight, padding=weight.shape[2] // 2)
+    h = enlarged(h, weight) if up else nn.functional.conv2d(h, weight, padding=weight.shape[2] // 2)
     d = torch.rsqrt(s.float().square() @ weight.float().square().sum((2, 3)).T + 1e-8)
     return h * d[:, :, None, None].to(h.dtype)
 
@@ -257,9 +242,9 @@ class Residual(nn.Module):
 
     def __init__(self, narrow: int, wide: int):
         super().__init__()
-        first, second = EqualConv(narrow, narrow, 3, ROOT2), HalvingConv(narrow, wide, 3, ROOT2)
+        first, second = EqualConv(narrow, narrow, 3, HE), HalvingConv(narrow, wide, 3, HE)
         self.inner = nn.Sequential(first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2))
         self.past = HalvingConv(narrow, wide, 1)
 
     def forward(self, h: Tensor) -> Tensor:
-        return (self.inner(h) + self.past(h)) / ROOT2
+        return (self.inner(h) + self.past(h)) / math.sqrt(2)

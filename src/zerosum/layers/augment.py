@@ -21,11 +21,9 @@ class Augment(nn.Module):
     Gradients reach the pictures. The buffer `p` may move.
     """
 
-    p: Tensor
-
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("p", torch.zeros(()))
+        self.p = nn.Buffer(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
         """float [n, C, H, W] of pictures [n, C, H, W] in [-1, 1]; colours may leave the range."""

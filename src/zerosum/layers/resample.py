@@ -22,7 +22,7 @@ def blurred(x: Tensor, padding: int) -> Tensor:
 def enlarged(x: Tensor, weight: Tensor) -> Tensor:
     """[n, outputs, 2 h, 2 w]: x [n, inputs, h, w] with zeros put between, convolved by weight [outputs, inputs, 3, 3],
     and filtered; as if it had first been enlarged smoothly, at a quarter of the work."""
-    return blurred(F.conv_transpose2d(x, 4 * weight.transpose(0, 1), stride=2), padding=1)
+    return blurred(F.conv_transpose2d(x, 4 * weight.flip(2, 3).transpose(0, 1), stride=2), padding=1)
 
 
 class HalvingConv(EqualConv):
