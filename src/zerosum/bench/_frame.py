@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -61,6 +61,18 @@ def measure(row: str, name: str, values: Sequence[float], **more: Any) -> Measur
     known = thresholds()
     entry = known[row][name]
     return Measure(name, list(values), entry["unit"], entry["threshold"], entry["better"], **more)
+
+
+def beside(
+    row: str, ours: Sequence[Mapping], theirs: Sequence[Mapping], name: str, scores: Sequence[str], prefix: str = ""
+) -> list[Measure]:
+    """Each of a panel's scores as a multiple of what `name` gets with the same seed; measures `prefix` + score."""
+    found = []
+    for score in scores:
+        values = [a[score]["value"] / max(b[score]["value"], 1e-9) for a, b in zip(ours, theirs, strict=True)]
+        baseline = {"baseline": theirs[0][score]["value"], "baseline_name": f"{name}'s score, first seed"}
+        found.append(measure(row, prefix + score, values, **baseline))
+    return found
 
 
 def thresholds() -> dict[str, dict[str, dict]]:
