@@ -1,4 +1,4 @@
-"""Row progan: at 128 pixels, its scores beside dcgan's after equal minutes; and runs stopped in the middle of a fade."""
+"""Row progan: at 128 pixels, its scores beside dcgan's after equal minutes; and runs stopped within a fade."""
 
 from __future__ import annotations
 
@@ -46,15 +46,17 @@ def after_equal_minutes(row: str, budget: Budget, seeds: Sequence[int]) -> list[
     ours, theirs = ([_trained(game, source, budget, seed) for seed in seeds] for game in (row, "dcgan"))
     if budget == "full":
         save_png(load(ours[0].snapshots[-1]).grid(36, seed=0), IMAGES / f"{row}-avatars.png")
-    judged = [
-        [panel.score(load(run.snapshots[-1]).sample(panel.n, seed=1000)) for run in runs] for runs in (ours, theirs)
-    ]
+    of_ours, of_theirs = ([_score(run, panel) for run in runs] for runs in (ours, theirs))
     times = [_seconds(a) / _seconds(b) for a, b in zip(ours, theirs, strict=True)]
-    return [*beside(row, *judged, "dcgan", SCORES), measure(row, "time", times)]
+    return [*beside(row, of_ours, of_theirs, "dcgan", SCORES), measure(row, "time", times)]
 
 
 def _trained(game: str, source: Source, budget: Budget, seed: int) -> Run:
     return cached_run(game, source, replace(PLANS[budget], seed=seed, score=0))
+
+
+def _score(run: Run, panel: Panel) -> dict:
+    return panel.score(load(run.snapshots[-1]).sample(panel.n, seed=1000))
 
 
 def _seconds(run: Run) -> float:

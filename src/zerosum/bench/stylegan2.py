@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -65,10 +66,10 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
         plans = [
             Plan(images=amounts.large if name == "large" else amounts.images, seed=seed, score=0) for seed in seeds
         ]
-        makers = {game: [_maker(game, source, plan) for plan in plans] for game in ("stylegan2", "dcgan")}
+        makers = {game: [_made(game, source, plan) for plan in plans] for game in ("stylegan2", "dcgan")}
         panel = Panel(source, n=amounts.judged)
-        judged = [[panel.score(g.sample(panel.n, seed=1000)) for g in its] for its in makers.values()]
-        found += beside("stylegan2", *judged, "dcgan", SCORES, prefix=f"{name}_")
+        ours, theirs = ([panel.score(g.sample(panel.n, seed=1000)) for g in its] for its in makers.values())
+        found += beside("stylegan2", ours, theirs, "dcgan", SCORES, prefix=f"{name}_")
         if name == "avatars":
             found.append(_separability(source, makers["stylegan2"], amounts))
         if budget == "full":
@@ -76,9 +77,9 @@ def bench(budget: Budget, seeds: Sequence[int]) -> list[Measure]:
     return found
 
 
-def _maker(game: str, source: Source, plan: Plan) -> Generator:
-    """At its end; dcgan in its own batches."""
-    return load(cached_run(game, source, replace(plan)).snapshots[-1])
+def _made(game: str, source: Source, plan: Plan) -> Generator:
+    """What the run of this recipe ends with."""
+    return load(cached_run(game, source, plan).snapshots[-1])
 
 
 def _separability(source: Source, makers: Sequence[Generator], amounts: Amounts) -> Measure:
@@ -133,7 +134,7 @@ def _draw(name: str, maker: Generator, panel: Panel) -> None:
     draw([Curves("Truncation", "psi", curves, ("linear", "log"))], IMAGES / "stylegan2-truncation.png")
 
 
-def mixing_grid(maker: StyleGenerator, rows: int = 5, columns: int = 6):  # noqa: ANN201
+def mixing_grid(maker: StyleGenerator, rows: int = 5, columns: int = 6) -> Image.Image:
     """Karras et al. 2019, figure 3: coarse styles of the picture at the row's head, fine ones of the column's."""
     w = maker.map(maker.latents(rows + columns, seed=3))
     heads, tops = w[:rows], w[rows:]
