@@ -213,7 +213,7 @@ class Styled(nn.Module):
     def forward(self, h: Tensor, w: Tensor) -> Tensor:
         h = modulated(h, self.conv.used, self.A(w), self.up)[:, :, : self.size[0], : self.size[1]]
         noise = torch.randn(len(h), 1, *self.size, device=h.device) if self.training else self.noise
-        h = h + (self.strength * noise + self.conv.get_parameter("bias")[:, None, None]).to(h.dtype)
+        h = h + (self.strength * noise).to(h.dtype) + self.conv.get_parameter("bias")[:, None, None].to(h.dtype)
         return HE * nn.functional.leaky_relu(h, 0.2)
 
 
