@@ -261,7 +261,7 @@ class Generator(nn.Module):
 
 
 class LatentGenerator(Generator):
-    """Samples, Truncates and Judges: a network G from normal latents [n, z_dim] to pictures, and its discriminator D."""
+    """Samples, Truncates and Judges: a network G from normal latents [n, z_dim] to pictures, and its discriminator."""
 
     def __init__(self, header: Header, G: nn.Module, z_dim: int, D: nn.Module | None = None):
         super().__init__(header, judge=D)
@@ -288,7 +288,8 @@ class LatentGenerator(Generator):
 
 
 class ConditionalGenerator(LatentGenerator):
-    """Samples, Truncates, Conditions and Judges: G(z, c) makes pictures of latents z and label codes c, D(x, c) judges them.
+    """Samples, Truncates, Conditions and Judges: G(z, c) makes pictures of latents z and label codes c, and D(x, c)
+    judges them.
 
     A row of its latents, float32 [n, z_dim + all classes], is [z, the one-hot codes of each attribute]: so walks and
     averages blend classes as they blend noise.
