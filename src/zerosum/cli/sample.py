@@ -29,7 +29,7 @@ class Options:
     ] = ()
     """What the pictures shall have, such as glasses=sunglasses; once for each label. For games that learn labels."""
     truncation: Annotated[float, tyro.conf.arg(metavar="PSI", help_behavior_hint="(default: 1, as they come)")] = 1.0
-    """Spread of the latents, from 0 to 1: less gives pictures that are more typical and more alike; 0.7 is usual."""
+    """Spread of the latents, up to 1: less of it gives pictures that are more typical and more alike. Try 0.7."""
     seed: int = 0
     """Decides the noise. The same seed draws the same pictures, and more of them begin with the same."""
     out: Annotated[

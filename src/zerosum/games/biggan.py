@@ -61,7 +61,7 @@ class BigGAN(Game):
     """
 
     when = (
-        "Labelled pictures with many kinds of things in a class, where minutes are few no object: slow, and truncates."
+        "When labelled pictures differ much within a class, as photographs of things do, and there are hours to spare."
     )
     stems_from = "cgan"
     Config = Settings
