@@ -60,9 +60,7 @@ class BigGAN(Game):
     arXiv 1802.05957). Attention (Zhang et al. 2019, arXiv 1805.08318) at 64 pixels, in pictures of 128 and more.
     """
 
-    when = (
-        "When labelled pictures differ much within a class, as photographs of things do, and there are hours to spare."
-    )
+    when = "When labelled pictures differ much within a class, as photographs of things do, and hours are to spare."
     stems_from = "cgan"
     Config = Settings
     tiny = Settings(z=8, embed=4, width=4, n_critic=2)
@@ -72,9 +70,7 @@ class BigGAN(Game):
         wanted = "biggan needs labels; this data has none. Put each class in a subfolder, or add a labels.csv."
         require(bool(shape.attributes), wanted)
         times, _, _ = doublings(shape)
-        require(
-            config.z > times, f"--z {config.z}: wanted at least {times + 1}, as G has so many layers to tell it to."
-        )
+        require(config.z > times, f"--z {config.z}: wanted at least {times + 1}, a number for each layer that is told.")
         widths = [config.width * min(8, 2**i) for i in range(times + 1)]  # fine to coarse
         self.G = BigG(config.z, config.embed, widths, shape)
         self.D = BigD(widths, shape)
@@ -175,7 +171,7 @@ class BigG(nn.Module):
         first, *chunks = z.split(self.chunks, 1)
         x, embedded = self.first(first), self.embed(c)
         for block, chunk in zip(self.blocks, chunks, strict=True):
-            x = block(x, torch.cat([embedded.to(chunk.dtype), chunk], 1))
+            x = block(x, torch.cat([embedded, chunk], 1))
         return self.last(x)
 
 
@@ -239,7 +235,7 @@ class BigD(nn.Module):
 
 
 class Attention(nn.Module):
-    """x + gamma v(softmax(f(x)' g(x)) h(x)), gamma 0 at first (Zhang et al. 2019, equations 1 to 3); g and h are seen
+    """x + gamma v(softmax(f(x)' g(x)) h(x)), gamma 0 at first (Zhang et al. 2019, equations 1 to 3); f and h are taken
     at half the resolution."""
 
     def __init__(self, channels: int):
@@ -249,7 +245,7 @@ class Attention(nn.Module):
         self.v, self.gamma = bounded(nn.Conv2d(half, channels, 1)), nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        maps = self.f(x), F.max_pool2d(self.g(x), 2), F.max_pool2d(self.h(x), 2)
+        maps = self.g(x), F.max_pool2d(self.f(x), 2), F.max_pool2d(self.h(x), 2)
         query, key, value = (y.flatten(2).transpose(1, 2) for y in maps)
         found = F.scaled_dot_product_attention(query, key, value, scale=1.0).transpose(1, 2)
         return x + self.gamma * self.v(found.unflatten(2, x.shape[2:]))
