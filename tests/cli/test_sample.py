@@ -157,6 +157,29 @@ def test_a_run_without_labels_cannot_be_told_any(run: Path, capsys: pytest.Captu
     assert not list(run.glob("samples*"))
 
 
+def test_truncation_is_drawn_and_noted(
+    run: Path, told: ConditionalGenerator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["sample", str(run), "-n", "4", "--truncation", "0.5", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["truncation"] == 0.5
+    with Image.open(record["files"][0]) as picture:
+        wanted = grid(told.sample(4, truncation=0.5))
+        np.testing.assert_array_equal(np.asarray(picture), np.asarray(wanted))
+        assert picture.info["truncation"] == "0.5"
+    assert cli.main(["sample", str(run), "--json"]) == 0
+    with Image.open(json.loads(capsys.readouterr().out)["files"][0]) as picture:
+        assert "truncation" not in picture.info
+
+
+@pytest.mark.parametrize("psi", ["0", "1.5", "nan"])
+def test_a_truncation_that_is_refused(
+    run: Path, told: ConditionalGenerator, psi: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["sample", str(run), "--truncation", psi]) == 1
+    assert "wanted above 0 and at most 1" in capsys.readouterr().err
+
+
 def test_of_a_table_it_draws_rows_in_its_own_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, folder = tmp_path / "sizes.csv", tmp_path / "run"
     numbers = np.random.default_rng(0).normal(size=(40, 2)) * (3, 0.1) + (170, 5)
@@ -171,5 +194,7 @@ def test_of_a_table_it_draws_rows_in_its_own_units(tmp_path: Path, capsys: pytes
     assert cli.main(["sample", str(folder), "-o", "rows.png"]) == 1
     assert "saved as .csv or .parquet" in capsys.readouterr().err
     assert cli.main(["sample", str(folder), "--separate", "here"]) == 1
+    assert cli.main(["sample", str(folder), "--truncation", "0.5"]) == 1
+    assert "--truncation are for pictures" in capsys.readouterr().err
     with pytest.raises(Refusal, match="rows"):
         generator.load(folder).sample(2)

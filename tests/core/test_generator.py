@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import resource
 import struct
 import tempfile
@@ -15,13 +16,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 import zerosum as zs
 from tests.conftest import Blobs
 from tests.contract.golden import LABELS
 from zerosum.core import catalog
+from zerosum.core.batch import DataShape
 from zerosum.core.errors import Refusal
-from zerosum.core.generator import FORMAT, Generator, Samples
+from zerosum.core.generator import FORMAT, Generator, Header, LatentGenerator, Samples, Truncates
+from zerosum.core.truncation import spread, threshold, truncated_normal
 
 NUMBERS = [0, -1, 3, 64, 2**31, 10**9, 10**18, 2**63, 10**40]
 ODD: list[Any] = [
@@ -233,3 +237,108 @@ def test_the_header_survives_its_text() -> None:
     assert found is not None
     header = replace(found.header, recipe="abc", data="ünï", images=10**12)
     assert type(header).from_json(header.to_json()) == header
+
+
+PSIS = (0.05, 0.3, 0.7, 0.95)
+
+
+class Shown(nn.Module):
+    """Pictures of as many pixels as there are latents: the latents themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Parameter(torch.ones(()))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.one * z[:, None, None]
+
+
+def shown(z_dim: int = 500) -> LatentGenerator:
+    return LatentGenerator(Header("shown", {}, DataShape(1, z_dim, 1)), Shown(), z_dim).eval()
+
+
+def test_the_spread_within_a_threshold_by_hand() -> None:
+    # within one deviation: 1 - 2 * 0.2419707 / 0.6826895
+    assert spread(1.0) == pytest.approx(math.sqrt(1 - 2 * 0.24197072 / 0.68268949), rel=1e-6)
+    assert spread(1e-3) == pytest.approx(1e-3 / math.sqrt(3), rel=1e-4)  # there the density is flat
+    assert spread(12.0) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("psi", PSIS)
+def test_truncated_latents_have_the_spread_asked_for_and_stay_within_its_threshold(psi: float) -> None:
+    x = shown().images(40, seed=3, truncation=psi)
+    assert x.std().item() == pytest.approx(psi, rel=0.02)
+    assert x.mean().item() == pytest.approx(0, abs=0.02 * psi)
+    assert spread(threshold(psi)) == pytest.approx(psi)
+    assert x.abs().max().item() <= threshold(psi) * (1 + 1e-6)
+
+
+def test_truncation_keeps_order_and_sides_and_goes_on_to_the_end() -> None:
+    z = torch.tensor([-30.0, -9.0, -6.0, -1.0, 0.0, 0.5, 6.0, 9.0, 30.0])
+    for psi in PSIS:
+        x = truncated_normal(z, psi)
+        assert x.isfinite().all()
+        assert (x.diff() >= 0).all()
+        assert torch.equal(x, -truncated_normal(-z, psi))
+        assert x[4] == 0
+        assert x[-1].item() == pytest.approx(threshold(psi), rel=1e-6)
+    nearer = torch.stack([truncated_normal(z, psi) for psi in PSIS])
+    assert (nearer.abs().diff(dim=0) >= 0).all(), "each number comes nearer to the middle as psi falls"
+
+
+def test_at_1_pictures_are_as_they_are() -> None:
+    generator, z = shown(), torch.randn(4, 500)
+    assert torch.equal(generator.images(3, seed=1, truncation=1), generator.images(3, seed=1))
+    assert torch.equal(generator.truncated(z, 1.0), generator(z))
+
+
+def test_the_same_seed_gives_related_pictures_at_each_psi() -> None:
+    one, other = (shown().images(1, seed=2, truncation=psi).flatten() for psi in (1.0, 0.3))
+    assert torch.corrcoef(torch.stack([one, other]))[0, 1] > 0.9
+    assert torch.equal(one.argsort(), other.argsort())
+
+
+def test_a_longer_truncated_draw_begins_with_a_shorter_one_and_comes_as_a_grid_too() -> None:
+    generator = shown(16)
+    assert torch.equal(generator.images(5, truncation=0.5)[:2], generator.images(2, truncation=0.5))
+    assert (generator.sample(4, truncation=0.5) != generator.sample(4)).any()
+    assert generator.grid(4, truncation=0.5).tobytes() != generator.grid(4).tobytes()
+
+
+def test_what_comes_behind_the_noise_is_not_truncated() -> None:
+    generator = shown(3)
+    z = torch.tensor([[2.0, -2.0, 1.0, 5.0, 0.0]])
+    x = generator.truncated(z, 0.2).flatten()
+    assert x[3:].tolist() == [5.0, 0.0]
+    assert x[:3].abs().max() < 0.5
+
+
+@pytest.mark.parametrize("psi", [0, -0.5, 1.01, math.nan, math.inf, "0.5", None])
+def test_a_truncation_out_of_range_is_refused(psi: Any) -> None:
+    with pytest.raises(Refusal, match=r"truncation=.*: wanted above 0 and at most 1"):
+        shown().images(1, truncation=psi)
+
+
+def test_a_generator_that_does_not_truncate_says_so() -> None:
+    class Bare(Generator):
+        def latents(self, n: int, seed: int) -> torch.Tensor:
+            return torch.zeros(n, 3)
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return z[:, None, None]
+
+    bare = Bare(Header("bare", {}, DataShape(1, 3, 1)), nn.Linear(1, 1))
+    assert not isinstance(bare, Truncates)
+    assert bare.images(2).shape == (2, 1, 1, 3)
+    with pytest.raises(Refusal, match=r"bare does not truncate its latents. Leave truncation=0\.5 out\."):
+        bare.images(2, truncation=0.5)
+
+
+@pytest.mark.parametrize("game", catalog.names())
+def test_games_of_normal_latents_truncate(game: str) -> None:
+    found = loaded(whole(game))
+    assert found is not None
+    if isinstance(found, LatentGenerator):
+        assert isinstance(found, Truncates)
+        assert not torch.equal(found.images(4, truncation=0.1), found.images(4))
+        assert torch.equal(found.images(4, truncation=1.0), found.images(4))

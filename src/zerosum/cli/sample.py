@@ -28,6 +28,8 @@ class Options:
         tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=CLASS", help_behavior_hint="")
     ] = ()
     """What the pictures shall have, such as glasses=sunglasses; once for each label. For games that learn labels."""
+    truncation: Annotated[float, tyro.conf.arg(metavar="PSI", help_behavior_hint="(default: 1, as they come)")] = 1.0
+    """Spread of the latents, up to 1: less of it gives pictures that are more typical and more alike. Try 0.7."""
     seed: int = 0
     """Decides the noise. The same seed draws the same pictures, and more of them begin with the same."""
     out: Annotated[
@@ -38,7 +40,7 @@ class Options:
     separate: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Write each picture to a PNG of its own in this folder; a grid then comes only with -o."""
     json: bool = False
-    """Print JSON: {"game", "images", "model", "seed", "labels", "number", "files"}."""
+    """Print JSON: {"game", "images", "model", "seed", "labels", "truncation", "number", "files"}."""
 
 
 def main(argv: list[str]) -> int | None:
@@ -67,17 +69,20 @@ def main(argv: list[str]) -> int | None:
         "model": sha256(snapshot),
         "seed": str(options.seed),
         **({"labels": ", ".join(f"{name}={value}" for name, value in labels.items())} if labels else {}),
+        **({"truncation": f"{options.truncation:g}"} if options.truncation != 1 else {}),
     }
     if isinstance(player.header.shape, TableShape):
         files = _write_rows(player, options)
     else:
-        files = _write(player, player.sample(options.number, seed=options.seed, labels=labels), options, text)
+        pixels = player.sample(options.number, options.seed, labels=labels, truncation=options.truncation)
+        files = _write(player, pixels, options, text)
     record = {
         "game": player.header.game,
         "images": player.header.images,
         "model": text["model"],
         "seed": options.seed,
         "labels": labels,
+        "truncation": options.truncation,
         "number": options.number,
         "files": [str(path) for path in files],
     }
@@ -109,8 +114,8 @@ def _check_out(options: Options, is_table: bool) -> None:
     if is_table:
         if suffix not in (None, ".csv", ".parquet"):
             raise Refusal(f"-o {options.out}: this run learnt a table, and rows are saved as .csv or .parquet.")
-        if options.separate or options.label:
-            raise Refusal("this run learnt a table: --separate and --label are for pictures.")
+        if options.separate or options.label or options.truncation != 1:
+            raise Refusal("this run learnt a table: --separate, --label and --truncation are for pictures.")
     elif suffix not in (None, ".png"):
         raise Refusal(f"-o {options.out}: pictures are saved as .png, which keeps their seed and model.")
 

@@ -6,8 +6,9 @@ import json
 import math
 import reprlib
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -26,6 +27,7 @@ from zerosum.core.labels import Seen, blended, one_hot, sizes, wished
 from zerosum.core.machine import device_of
 from zerosum.core.pictures import grid, to_uint8
 from zerosum.core.run import Run
+from zerosum.core.truncation import check_truncation, truncated_normal
 from zerosum.core.zoo import place
 
 FORMAT = 1
@@ -91,6 +93,17 @@ class Conditions(Protocol):
     def labelled(self, z: Tensor, labels: Mapping[str, str]) -> Tensor:
         """The latents z [n, ...] with these classes, by the attribute's name, and their other labels such as go with
         them. Raises Refusal for an attribute or a class that is not known."""
+        ...
+
+
+@runtime_checkable
+class Truncates(Protocol):
+    """Samples typical pictures too, at the price of variety (the truncation trick)."""
+
+    def truncated(self, z: Tensor, psi: float) -> Tensor:
+        """Pictures, float [n, C, H, W] in [-1, 1], of latents z as `latents` gives them, whose spread is psi times that
+        of training: psi in (0, 1], 1 for pictures as they are. The same z gives related pictures at each psi. Which
+        latents are drawn together, z or the styles made of it, is the generator's own affair."""
         ...
 
 
@@ -170,13 +183,22 @@ class Generator(nn.Module):
         nothing random but what the weights decide, and the live networks stay as they are."""
         return self
 
-    def images(self, n: int, seed: int = 0, batch: int = 64, labels: Mapping[str, str] | None = None) -> Tensor:
+    def images(
+        self,
+        n: int,
+        seed: int = 0,
+        batch: int = 64,
+        labels: Mapping[str, str] | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
         """n pictures, float32 [n, C, H, W] in [-1, 1] on the CPU. Picture i depends on `seed` and i alone.
 
         `labels`, such as {"glasses": "sunglasses"}: what all of them shall have; what is not named is drawn as it came
-        in the data. Raises Refusal if this generator does not sample, learnt a table (see `rows`), or was not trained
-        with such labels.
+        in the data. `truncation`, in (0, 1]: the spread of the latents as a share of training's; below 1, pictures are
+        more typical and less various. Raises Refusal if this generator does not sample, learnt a table (see `rows`),
+        was not trained with such labels, or cannot be truncated so.
         """
+        check_truncation(truncation)
         if not isinstance(self, Samples):
             raise Refusal(f"{self.header.game} makes nothing from noise alone: it does not sample.")
         if isinstance(self.header.shape, TableShape):
@@ -189,8 +211,15 @@ class Generator(nn.Module):
                     "Leave them out, or train a game that learns them, such as cgan."
                 )
             z = self.labelled(z, labels)
+        draw = self if truncation == 1 else self._truncation(truncation)
         with torch.inference_mode():
-            return torch.cat([self(part.to(self.device)).float().cpu() for part in z.split(batch)])
+            return torch.cat([draw(part.to(self.device)).float().cpu() for part in z.split(batch)])
+
+    def _truncation(self, psi: float) -> Callable[[Tensor], Tensor]:
+        """From latents to pictures at this psi. Raises Refusal if this generator does not truncate."""
+        if not isinstance(self, Truncates):
+            raise Refusal(f"{self.header.game} does not truncate its latents. Leave truncation={psi} out.")
+        return partial(self.truncated, psi=psi)
 
     def rows(self, n: int, seed: int = 0) -> np.ndarray:
         """n rows of a table such as this generator has learnt, float64 [n, columns] in the columns' own units.
@@ -203,13 +232,22 @@ class Generator(nn.Module):
         with torch.inference_mode():
             return shape.in_units(self(self.latents(n, seed).to(self.device)).float().cpu().numpy())
 
-    def sample(self, n: int, seed: int = 0, batch: int = 64, labels: Mapping[str, str] | None = None) -> np.ndarray:
+    def sample(
+        self,
+        n: int,
+        seed: int = 0,
+        batch: int = 64,
+        labels: Mapping[str, str] | None = None,
+        truncation: float = 1.0,
+    ) -> np.ndarray:
         """n pictures, uint8 [n, H, W, C]; as `images`."""
-        return to_uint8(self.images(n, seed, batch, labels))
+        return to_uint8(self.images(n, seed, batch, labels, truncation))
 
-    def grid(self, n: int = 16, seed: int = 0, labels: Mapping[str, str] | None = None) -> Image.Image:
+    def grid(
+        self, n: int = 16, seed: int = 0, labels: Mapping[str, str] | None = None, truncation: float = 1.0
+    ) -> Image.Image:
         """n pictures side by side, as near to a square as n allows; as `images`."""
-        return self.on_a_sheet(self.sample(n, seed, labels=labels))
+        return self.on_a_sheet(self.sample(n, seed, labels=labels, truncation=truncation))
 
     def on_a_sheet(self, pixels: np.ndarray) -> Image.Image:
         """Pictures that it has made, uint8 [n, H, W, C], in a grid as near to a square as they allow."""
@@ -223,7 +261,7 @@ class Generator(nn.Module):
 
 
 class LatentGenerator(Generator):
-    """Samples and Judges: a network G from normal latents [n, z_dim] to pictures, and its discriminator D."""
+    """Samples, Truncates and Judges: a network G from normal latents [n, z_dim] to pictures, and its discriminator."""
 
     def __init__(self, header: Header, G: nn.Module, z_dim: int, D: nn.Module | None = None):
         super().__init__(header, judge=D)
@@ -238,6 +276,10 @@ class LatentGenerator(Generator):
         """float [n, C, H, W] in [-1, 1] from z [n, z_dim]."""
         return self.G(z)
 
+    def truncated(self, z: Tensor, psi: float) -> Tensor:
+        """See Truncates. The noise alone, the first z_dim numbers: labels, and whatever else follows it, stay."""
+        return self(torch.cat([truncated_normal(z[:, : self.z_dim], psi), z[:, self.z_dim :]], 1))
+
     def score(self, x: Tensor) -> Tensor:
         """The discriminator's logits [n] for pictures x [n, C, H, W] in [-1, 1]."""
         if self.judge is None:
@@ -246,7 +288,8 @@ class LatentGenerator(Generator):
 
 
 class ConditionalGenerator(LatentGenerator):
-    """Samples, Conditions and Judges: G(z, c) makes pictures of latents z and label codes c, D(x, c) judges them.
+    """Samples, Truncates, Conditions and Judges: G(z, c) makes pictures of latents z and label codes c, and D(x, c)
+    judges them.
 
     A row of its latents, float32 [n, z_dim + all classes], is [z, the one-hot codes of each attribute]: so walks and
     averages blend classes as they blend noise.
@@ -329,13 +372,20 @@ def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:
 
 
 class _Unfilled(TorchFunctionMode):
-    """Draws no first weights: those on "meta" hold no numbers, and torch would import its compiler, a second's work, to
-    draw them normally."""
+    """Computes nothing of first weights: those on "meta" hold no numbers, and torch would import its compiler, seconds
+    of work, to draw them normally, or to divide them by their spectral norm. What stands in has the right shape."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if getattr(func, "__name__", "") == "normal_":  # a tensor's method, or the function of torch.nn.init
-            return args[0] if args else kwargs["tensor"]
+        match getattr(func, "__name__", ""):
+            case "normal_":  # a tensor's method, or the function of torch.nn.init
+                return args[0] if args else kwargs["tensor"]
+            case "normalize":
+                return args[0]
+            case "mv" | "vdot":
+                return args[0].new_empty(args[0].shape[:-1])
+            case "div" if isinstance(args[1], Tensor) and not args[1].dim():
+                return args[0]
         return func(*args, **kwargs)
 
 

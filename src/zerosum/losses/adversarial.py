@@ -31,3 +31,13 @@ def minimax(logits: Tensor) -> Tensor:
 def wasserstein(real: Tensor, fake: Tensor) -> Tensor:
     """Mean value of the critic on pictures less that on fakes (Arjovsky et al. 2017, equation 2): what it raises."""
     return real.float().mean() - fake.float().mean()
+
+
+def hinge_real(logits: Tensor) -> Tensor:
+    """max(0, 1 - D) on pictures: what is said with a margin of 1 costs nothing (Lim & Ye 2017, arXiv 1705.02894)."""
+    return F.relu(1 - logits.float()).mean()
+
+
+def hinge_fake(logits: Tensor) -> Tensor:
+    """max(0, 1 + D) on fakes. The generator's loss that goes with both is -D, which knows no margin."""
+    return F.relu(1 + logits.float()).mean()
