@@ -127,9 +127,7 @@ def _draw(name: str, maker: Generator, panel: Panel) -> None:
     if name != "avatars":
         return
     save_png(mixing_grid(maker), IMAGES / "stylegan2-mixing.png")
-    z = maker.latents(panel.n, seed=1000)
-    with torch.inference_mode():
-        scores = [panel.score(to_uint8(torch.cat([maker.truncated(part, psi) for part in z.split(64)]))) for psi in PSI]
+    scores = [panel.score(maker.sample(panel.n, seed=1000, truncation=psi)) for psi in PSI]
     curves = {key: (PSI, [one[key]["value"] for one in scores]) for key in SCORES}
     draw([Curves("Truncation", "psi", curves, ("linear", "log"))], IMAGES / "stylegan2-truncation.png")
 
