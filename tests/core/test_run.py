@@ -19,7 +19,7 @@ import pytest
 
 from zerosum.core import run as module
 from zerosum.core.errors import Refusal
-from zerosum.core.run import Run
+from zerosum.core.run import Run, folder
 
 WITHOUT_LOCKS = """
 import errno, fcntl
@@ -219,3 +219,17 @@ def test_on_a_full_disk_the_record_stays(tmp_path: Path, monkeypatch: pytest.Mon
         run.write_info({"total": 16})
     assert json.loads((tmp_path / "run.json").read_text()) == {"total": 8}
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_runs_number_will_do(tmp_path: Path) -> None:
+    run = Run.numbered(tmp_path, "gan", "photos")
+    run.write_info({"game": "gan"})
+    assert folder(tmp_path / "0") == folder(tmp_path / "00000") == run.path
+    assert Run.open(tmp_path / "0").path == run.path
+    for other in ("1", "photos"):
+        assert folder(tmp_path / other) == tmp_path / other
+        with pytest.raises(Refusal, match="no such folder"):
+            Run.open(tmp_path / other)
+    (tmp_path / "00000-gan-again").mkdir()
+    (tmp_path / "00000-gan-again" / "run.json").write_text("{}")
+    assert folder(tmp_path / "0") == tmp_path / "0", "of two it is not known which is meant"

@@ -1,8 +1,8 @@
 """How far GANs came: the same pictures by each game, as many minutes each.
 
 `python -m zerosum.bench._far [MINUTES]` trains what is not in the cache, on avatars and on fruit, and draws the docs'
-figures: a column a game, with its year; the scores go to docs/img/far.json. By default ten minutes each, two hours and a
-half in all.
+figures: a column a game, with its year; the scores go to docs/img/far.json. By default ten minutes each, two hours and
+a half in all.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from zerosum.data.unpaired import unpaired
 from zerosum.metrics.panel import Panel
 
 GAMES = ("gan", "dcgan", "cogan", "progan", "msggan", "stylegan2", "house")
-SETS = {
+SETS = {  # and two kinds of each, for cogan
     "avatars": ("avatars:glasses=none", "avatars:glasses=sunglasses"),
-    "fruit": ("fruit:class=apple", "fruit:class=melon"),
+    "fruit": ("fruit:fruit=apple", "fruit:fruit=melon"),
 }
 ROWS, JUDGED, SIDE = 8, 1000, 64
 IMAGES = Path("docs/img")

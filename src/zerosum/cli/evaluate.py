@@ -77,6 +77,7 @@ def evaluate(options: Options) -> dict:
     Raises Refusal for what cannot be judged; for all that can be told before a picture is read or made, before that.
     """
     from zerosum.core.machine import device_of
+    from zerosum.core.run import folder
     from zerosum.metrics.further import Further
     from zerosum.metrics.gallery import unwatched
     from zerosum.metrics.kid import enough
@@ -84,7 +85,7 @@ def evaluate(options: Options) -> dict:
     from zerosum.metrics.versus import versus
 
     check_seed(options.seed)
-    options = replace(options, device=str(device_of(options.device)))
+    options = replace(options, device=str(device_of(options.device)), what=str(folder(options.what)))
     if options.n is not None:
         enough(options.n, "--n")
     if not options.judges:

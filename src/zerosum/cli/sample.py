@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,8 +51,9 @@ def main(argv: list[str]) -> int | None:
     from zerosum.core.errors import Refusal
     from zerosum.core.files import sha256
     from zerosum.core.plan import check_seed
-    from zerosum.core.run import Run
+    from zerosum.core.run import Run, folder
 
+    options = replace(options, run=folder(options.run))
     if options.number < 1:
         raise Refusal(f"-n {options.number}: wanted at least 1 picture.")
     if options.run.is_file() and options.run.suffix != ".safetensors":

@@ -26,7 +26,7 @@ from zerosum.core.files import save_tensors
 from zerosum.core.labels import Seen, blended, one_hot, sizes, wished
 from zerosum.core.machine import device_of
 from zerosum.core.pictures import grid, to_uint8
-from zerosum.core.run import Run
+from zerosum.core.run import Run, folder
 from zerosum.core.truncation import check_truncation, truncated_normal
 from zerosum.core.zoo import place
 
@@ -326,14 +326,14 @@ class ConditionalGenerator(LatentGenerator):
 
 
 def load(path: str | Path, device: str = "cpu") -> Any:
-    """The generator in a file, of the zoo ("zoo:avatars-64"), or the best one of a run's folder, in evaluation mode,
-    with its judge. Half precision in the file is widened.
+    """The generator in a file, of the zoo ("zoo:avatars-64"), or the best one of a run (its folder, or `runs/12`), in
+    evaluation mode, with its judge. Half precision in the file is widened.
 
     Raises Refusal if the file is missing, damaged, of a newer format, of a game that is not in the catalogue, or if
     its header asks for other networks than its tensors are. Takes no more memory than the
     file has bytes, twice; in half precision four times.
     """
-    path = Run.open(path).best if Path(path).is_dir() else place(path)
+    path = Run.open(path).best if folder(path).is_dir() else place(path)
     if not path.is_file():
         raise Refusal(f"{path}: no such file. Wanted a snapshot (.safetensors) or a run's folder.")
     try:

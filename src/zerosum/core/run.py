@@ -40,8 +40,8 @@ class Run:
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
-        """An existing run. Raises Refusal if the folder is not one."""
-        run = cls(path)
+        """An existing run; its number will do, `runs/12`. Raises Refusal if the folder is not one."""
+        run = cls(folder(path))
         if not run.path.is_dir():
             raise Refusal(f"{path}: no such folder. Wanted a run's folder, such as runs/00000-dcgan-photos.")
         if not (run.path / "run.json").is_file():
@@ -219,6 +219,15 @@ class Run:
     def clear(self) -> None:
         """Removes the folder with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def folder(path: str | Path) -> Path:
+    """The run's folder that a number alone, `runs/12` or `runs/00012`, stands for; any other path as it is."""
+    path = Path(path)
+    if path.exists() or not path.name.isdecimal():
+        return path
+    named = [p for p in path.parent.glob(f"{int(path.name):05d}-*") if (p / "run.json").is_file()]
+    return named[0] if len(named) == 1 else path
 
 
 def _read_lines(path: Path) -> list[dict]:
