@@ -12,6 +12,7 @@ import torch
 
 from zerosum.core import catalog
 from zerosum.core.batch import Attribute, DataShape, Source, called
+from zerosum.core.blank import without_memory
 from zerosum.core.errors import Refusal
 from zerosum.core.game import Game
 from zerosum.core.machine import choose
@@ -109,7 +110,7 @@ def build(game: str, source: Source, settings: dict[str, Any], seed: int) -> Gam
 
 def _imagined(game_type: type[Game], config: Any, shape: DataShape) -> Game:
     """The game without memory. Raises RuntimeError where a network cannot do without."""
-    with torch.device("meta"):
+    with without_memory():
         return game_type(config, shape)
 
 

@@ -17,10 +17,10 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from zerosum.core import catalog
 from zerosum.core.batch import DataShape, TableShape
+from zerosum.core.blank import without_memory
 from zerosum.core.errors import Refusal
 from zerosum.core.files import save_tensors
 from zerosum.core.labels import Seen, blended, one_hot, sizes, wished
@@ -356,7 +356,7 @@ def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:
     """The networks that the header describes, first without memory: a made-up header could ask for terabytes."""
     try:
         header = Header.from_json(text)
-        with torch.device("meta"), _Unfilled():
+        with without_memory():
             generator = _blank(header)
             wanted = generator.state_dict()
     except Refusal as refusal:
@@ -369,24 +369,6 @@ def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:
     generator.load_state_dict(aligned, assign=True)
     generator.header = header
     return generator.eval().requires_grad_(False)
-
-
-class _Unfilled(TorchFunctionMode):
-    """Computes nothing of first weights: those on "meta" hold no numbers, and torch would import its compiler, seconds
-    of work, to draw them normally, or to divide them by their spectral norm. What stands in has the right shape."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        match getattr(func, "__name__", ""):
-            case "normal_":  # a tensor's method, or the function of torch.nn.init
-                return args[0] if args else kwargs["tensor"]
-            case "normalize":
-                return args[0]
-            case "mv" | "vdot":
-                return args[0].new_empty(args[0].shape[:-1])
-            case "div" if isinstance(args[1], Tensor) and not args[1].dim():
-                return args[0]
-        return func(*args, **kwargs)
 
 
 def _blank(header: Header) -> Generator:

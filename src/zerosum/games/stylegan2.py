@@ -207,7 +207,7 @@ class Styled(nn.Module):
         super().__init__()
         self.A, self.conv = EqualLinear(z, inputs, bias=1), EqualConv(inputs, outputs, 3)
         self.up, self.size = up, size
-        self.strength = nn.Parameter(torch.zeros(()))
+        self.strength = nn.Parameter(torch.zeros(1))
         self.noise = nn.Buffer(torch.randn(1, 1, *size))  # in use; in training it is new each time
 
     def forward(self, h: Tensor, w: Tensor) -> Tensor:

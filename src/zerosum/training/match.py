@@ -19,6 +19,7 @@ from zerosum.core.machine import Machine
 from zerosum.core.plan import Plan
 from zerosum.training.distributed import Buffers, Team
 from zerosum.training.effort import Effort, norm
+from zerosum.training.uncompiled import make, step
 
 _ORDER, _NOISE = 0, 1  # two streams of random numbers that never meet
 _WATCHED = 4  # rounds, of which one is watched: how large the steps are
@@ -77,7 +78,9 @@ class Match:
         self.players = game.players()
         self.turns = game.turns()
         self._parameters_of = {name: player.parameters() for name, player in self.players.items()}
-        self.optimizers = {name: player.optimizer(self._parameters_of[name]) for name, player in self.players.items()}
+        self.optimizers = {
+            name: make(player.optimizer, self._parameters_of[name]) for name, player in self.players.items()
+        }
         self._rates = {n: [group["lr"] for group in o.param_groups] for n, o in self.optimizers.items()}
         self._first = 0  # number of the first picture of the batch in hand
         self._held: tuple[int, Batch] | None = None
@@ -181,7 +184,7 @@ class Match:
         player, optimizer = self.players[name], self.optimizers[name]
         for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
             group["lr"] = rate * self.slower * player.rate(self.clock)
-        optimizer.step()
+        step(optimizer)
         if player.after_step is not None:
             with torch.no_grad():
                 player.after_step()

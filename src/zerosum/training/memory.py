@@ -16,6 +16,7 @@ from zerosum.core.plan import Plan
 from zerosum.metrics.gallery import BATCH
 from zerosum.metrics.pca_gaussian import COMPONENTS, OVERSAMPLED
 from zerosum.training.match import Match
+from zerosum.training.uncompiled import make, step
 from zerosum.training.vitals import looked_at
 
 # By the largest resident sizes of processes that played each game of the catalogue on a CPU, at 64 to 256 pixels.
@@ -117,10 +118,10 @@ def _remembered(player: Player) -> int:
     """Bytes that a player's optimizer remembers, told by a step on small stand-ins for the parameters."""
     parameters = player.parameters()
     small = [nn.Parameter(torch.zeros([2] * p.dim(), dtype=p.dtype)) for p in parameters]
-    optimizer = player.optimizer(small)
+    optimizer = make(player.optimizer, small)
     for one in small:
         one.grad = torch.zeros_like(one)
-    optimizer.step()
+    step(optimizer)
     return sum(
         kept.element_size() * p.numel()
         for p, one in zip(parameters, small, strict=True)
