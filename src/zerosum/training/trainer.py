@@ -139,8 +139,6 @@ class Training:
         if self.team.leads:
             self._draw_reals()
             self._draw_fakes()
-            if self.vitals is not None:
-                self.run.append("vitals.jsonl", {"images": 0, "data": self.vitals.data()})
         self._checkpoint()
 
     def play_round(self) -> None:
@@ -212,7 +210,9 @@ class Training:
         self.screen.note(notes)
 
     def _look(self, vitals: Vitals) -> None:
-        """Measures the run's health on the live networks, and says what is new about it."""
+        """Measures the run's health on the live networks, at first the data's, and says what is new about it."""
+        if not self.run.lines("vitals.jsonl"):
+            self.run.append("vitals.jsonl", {"images": 0, "data": vitals.data()})
         live = settled(self.average.live, self.machine).eval()
         with self.machine.autocast():
             numbers = vitals.measure(live, self.match.clock.images)

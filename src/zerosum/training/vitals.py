@@ -36,7 +36,7 @@ def looked_at(shape: DataShape) -> int:
 
 
 class Vitals:
-    """Looks at a generator and its judge. What it compares with is drawn once, by `seed`.
+    """Looks at a generator and its judge. What it compares with is drawn once, by `seed`, at the first look.
 
     All is measured on the live generator, in evaluation mode, from the same latents each time; nothing of the run's
     state moves. Raises nothing: what cannot be measured (no judge, no labels, too few pictures) is left out.
@@ -45,15 +45,22 @@ class Vitals:
     def __init__(self, source: Source, seed: int):
         self.source, self.seed = source, seed
         self.num = looked_at(source.shape)
-        rng = np.random.default_rng((seed, 77))
-        indices = rng.permutation(len(source))[:KNOWN]
-        self.real = _pictures(source, indices[: self.num])
-        heldout = source.heldout()
+        self._before: list[Tensor] = []
+        self._has_met = False
+
+    def _meet(self) -> None:
+        """Draws what it compares with: a second's work, for which no run need wait to begin."""
+        if self._has_met:
+            return
+        self._has_met = True
+        rng = np.random.default_rng((self.seed, 77))
+        indices = rng.permutation(len(self.source))[:KNOWN]
+        self.real = _pictures(self.source, indices[: self.num])
+        heldout = self.source.heldout()
         chosen = rng.permutation(len(heldout))[: self.num] if heldout is not None else np.empty(0, np.int64)
         self.heldout = _pictures(heldout, chosen) if heldout is not None and len(chosen) >= FEWEST else None
         self._know(indices)
         self.orders = _orders(self.known) if self.real.dim() == 4 else {}
-        self._before: list[Tensor] = []
 
     def _know(self, indices: np.ndarray) -> None:
         """The thumbnails of many training pictures, and who can tell their classes."""
@@ -73,6 +80,7 @@ class Vitals:
         """What the data themselves show, once a run: {"num", of pictures "low" and "high" level, the share of
         "duplicates", "classes": the names of those that are followed, "properties": how many are independent, None
         where that cannot be told}."""
+        self._meet()
         near = _nearest(self.known, self.known, itself=True)
         depicts = self.real.dim() == 4
         same = (0.02 if depicts else 1e-5) * _pairwise(self.known[:NUM])  # rows may lie near and be no copies
@@ -87,6 +95,7 @@ class Vitals:
     @torch.inference_mode()
     def measure(self, generator: Generator, images: int = 0) -> Numbers:
         """The numbers of one look, after so many images. `generator` is in evaluation mode, and on any device."""
+        self._meet()
         fake = self._made(generator, self.seed + 2)
         found: Numbers = {"finite": float(fake.isfinite().all())}
         if not found["finite"]:
