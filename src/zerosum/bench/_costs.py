@@ -79,16 +79,17 @@ def _match(name: str, shape: DataShape) -> Match:
 
 
 def _seconds(match: Match) -> float:
-    """A picture's, over as many rounds as it takes until each turn has been due; the mean over the parts of a run."""
-    return statistics.mean(_seconds_at(match, (part + 0.5) / PARTS) for part in range(PARTS))
-
-
-def _seconds_at(match: Match, fraction: float) -> float:
-    match.clock.images = int(fraction * match.clock.total)
-    images, begin = match.clock.images, time.perf_counter()
-    for _ in range(max(turn.every for turn in match.turns)):
-        match.play_round()
-    return (time.perf_counter() - begin) / (match.clock.images - images)
+    """A picture's, over rounds from all parts of a run, as many as it takes until each turn has been due."""
+    rounds = -(-max(turn.every for turn in match.turns) // PARTS)
+    seconds = images = 0.0
+    for part in range(PARTS):
+        match.clock.images = before = int((part + 0.5) / PARTS * match.clock.total)
+        begin = time.perf_counter()
+        for _ in range(rounds):
+            match.play_round()
+        seconds += time.perf_counter() - begin
+        images += match.clock.images - before
+    return seconds / images
 
 
 def main(names: Sequence[str]) -> None:
