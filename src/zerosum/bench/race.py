@@ -3,6 +3,9 @@
 Runs are counted in images, and what so many images come to is the same on every machine. Minutes are made of them by
 what a picture costs each of the two here, measured in turn in one quiet run. The runs take hours: they are kept in the
 cache, and go on where they were stopped.
+
+`python -m zerosum.bench.race` measures the first part alone, three minutes of house against the hour, on avatars with
+seed 0, into docs/img/race-first.json; no threshold judges it.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from zerosum.core.batch import Source
 from zerosum.core.errors import Refusal
 from zerosum.core.files import save_json
 from zerosum.core.generator import load
-from zerosum.core.machine import choose
+from zerosum.core.machine import choose, describe
 from zerosum.core.pictures import save_png
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
@@ -184,3 +187,23 @@ def _show(name: str, panel: Panel, rates: Sequence[float], runs: Sequence[Run]) 
     draw(
         [Curves(told[key], "minutes", its, ("log", "log")) for key, its in curves.items()], IMAGES / f"race-{name}.png"
     )
+
+
+def first(name: str = "avatars", seed: int = 0) -> dict:
+    """The tutorials' DCGAN after its hour and house after three minutes: images drawn, seconds, scores of each."""
+    source = open_source(name, SETS[name], progress=False)
+    racing = racers(name, "full")[:2]
+    rates = pace(source, racing, repeats=9)
+    panel, found = Panel(source, n=JUDGED["full"]), {}
+    for racer, minutes, rate in zip(racing, (HOUR, SHORT), rates, strict=True):
+        run = racer.run(source, seed)
+        snapshot = _at(run, minutes * 60 * rate)
+        found[racer.game] = {"minutes": minutes, "rate": rate, "images": _images(snapshot), **score(snapshot, panel)}
+        save_png(load(snapshot).grid(64, seed=0), IMAGES / f"race-first-{racer.game}.png")
+    return {"data": name, "seed": seed, "judged": panel.n, "machine": describe(), **found}
+
+
+if __name__ == "__main__":
+    told = first()
+    save_json(IMAGES / "race-first.json", told)
+    print(json.dumps(told, indent=2))
