@@ -6,7 +6,7 @@ import json
 import math
 import reprlib
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -170,6 +170,11 @@ class Generator(nn.Module):
         nothing random but what the weights decide, and the live networks stay as they are."""
         return self
 
+    def as_saved(self, names: Collection[str]) -> Generator:
+        """Itself as a file knows it that holds the tensors of these names: an older version's may lack some, and what
+        they are for."""
+        return self
+
     def images(self, n: int, seed: int = 0, batch: int = 64, labels: Mapping[str, str] | None = None) -> Tensor:
         """n pictures, float32 [n, C, H, W] in [-1, 1] on the CPU. Picture i depends on `seed` and i alone.
 
@@ -314,7 +319,7 @@ def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:
     try:
         header = Header.from_json(text)
         with torch.device("meta"), _Unfilled():
-            generator = _blank(header)
+            generator = _blank(header).as_saved(tensors)
             wanted = generator.state_dict()
     except Refusal as refusal:
         raise Refusal(f"{path}: {refusal}") from refusal
