@@ -56,14 +56,15 @@ def encoded(generator: Generator, x: Tensor) -> Tensor:
         raise Refusal(
             f"pictures came as {x.dtype}; wanted float in [-1, 1], as `zerosum.core.pictures.from_uint8` makes them."
         )
-    return _in_batches(generator.encode, x, generator.device)
+    return in_batches(generator.encode, x, generator.device)
 
 
 def decoded(generator: Generator, z: Tensor) -> Tensor:
     """Pictures, float [n, C, H, W] in [-1, 1] on the CPU, from codes [n, ...], a batch at a time."""
-    return _in_batches(generator, z, generator.device)
+    return in_batches(generator, z, generator.device)
 
 
-def _in_batches(function: Any, rows: Tensor, device: torch.device) -> Tensor:
+def in_batches(function: Any, rows: Tensor, device: torch.device) -> Tensor:
+    """What the function makes of rows [n, ...], a batch at a time on the device: float [n, ...] on the CPU."""
     with torch.inference_mode():
         return torch.cat([function(part.to(device)).float().cpu() for part in rows.split(BATCH)])
