@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zerosum.latent.spaces import Latents
 
 MADE = 2000  # pictures that are made and labelled, where there is no encoder
-TRIED = 24  # codes that lack an attribute, on which it is tried how far +1 must go
+TRIED = 16  # codes that lack an attribute, on which it is tried how far +1 must go
 SHOWN = 3  # pictures of the drawing
 AMOUNTS, UNNAMED = (-1.0, 0.0, 1.0), (-3.0, 0.0, 3.0)  # of which each is shown; an unnamed step is a standard deviation
 
@@ -128,8 +128,9 @@ def _kept_before(path: Path, model: Model, space: Latents) -> Sliders:
 
 def _found(model: Model, space: Latents, options: Options) -> Iterator[Slider | str]:
     """The directions, or why there is none."""
+    from zerosum.data.pictures import progress_bar
     from zerosum.latent import unnamed
-    from zerosum.latent.normals import sliders_from_labels
+    from zerosum.latent.normals import contrasts, sliders_from_labels
     from zerosum.latent.sliders import stretched
 
     if options.unnamed:
@@ -138,11 +139,13 @@ def _found(model: Model, space: Latents, options: Options) -> Iterator[Slider | 
         return
     x, y, attributes = _labelled(model, options)
     codes, y, arrived = _with_codes(model, space, options, x, y, attributes)
-    for one in sliders_from_labels(codes, y, attributes):
-        if isinstance(one, str) or arrived is None:
-            yield one
-        else:
-            yield stretched(one, codes[one.position(codes) < 0.5][:TRIED], partial(arrived, one))
+    with progress_bar("finding directions", len(contrasts(attributes)), not options.json) as advance:
+        for one in sliders_from_labels(codes, y, attributes):
+            if isinstance(one, str) or arrived is None:
+                yield one
+            else:
+                yield stretched(one, codes[one.position(codes) < 0.5][:TRIED], partial(arrived, one))
+            advance(1)
 
 
 def _labelled(model: Model, options: Options) -> tuple[Tensor, np.ndarray, tuple[Attribute, ...]]:
