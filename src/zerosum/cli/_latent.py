@@ -49,6 +49,7 @@ def opened(run: Path) -> Model:
 def photo(model: Model, path: Path, channels: int | None = None) -> Tensor:
     """A picture file as the run's data was taken in, float [1, C, H, W] in [-1, 1]: upright, cut about its middle,
     reduced; with the generator's own channels, or as many. Raises Refusal for what is missing or no picture."""
+    import numpy as np
     from PIL import ImageColor
 
     from zerosum.core.errors import Refusal
@@ -66,7 +67,7 @@ def photo(model: Model, path: Path, channels: int | None = None) -> Tensor:
         pixels = decode(path.read_bytes(), *wanted, colour)  # type: ignore[arg-type]
     except Unreadable as error:
         raise Refusal(f"{path}: {error}.") from error
-    return from_uint8(pixels[None])
+    return from_uint8(np.array(pixels[None]))  # Pillow's own may not be written
 
 
 def source_of(model: Model, data: str, progress: bool) -> Any:

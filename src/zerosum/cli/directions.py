@@ -88,10 +88,10 @@ def main(argv: list[str]) -> None:
     drawing = path.with_suffix(".png")
     say_what_is_replaced(*([path] if not kept.by_name.keys() - {s.name for s in found} else []), drawing)
     kept.save(path)
-    _draw(space, found, drawing, UNNAMED if options.unnamed else AMOUNTS)
+    drawn = _draw(space, found, drawing, UNNAMED if options.unnamed else AMOUNTS)
     record = {
         "file": str(path),
-        "drawing": str(drawing),
+        "drawing": str(drawing) if drawn else None,
         "space": space.name,
         "directions": [{key: value for key, value in vars(slider).items() if key != "step"} for slider in found],
         "left_out": left_out,
@@ -221,8 +221,9 @@ def _teller(x: Tensor, y: np.ndarray, attributes: tuple[Attribute, ...]) -> Any:
     return Teller(efficientnet.load().features, x, y, attributes)
 
 
-def _draw(space: Latents, found: list[Slider], path: Path, amounts: tuple[float, ...]) -> None:
-    """A row for each direction: the same pictures less, as they are, and more."""
+def _draw(space: Latents, found: list[Slider], path: Path, amounts: tuple[float, ...]) -> bool:
+    """A row for each direction: the same pictures less, as they are, and more. Whether there are any to show: an
+    autoencoder makes none of its own."""
     import torch
 
     from zerosum.core.generator import Samples
@@ -233,7 +234,7 @@ def _draw(space: Latents, found: list[Slider], path: Path, amounts: tuple[float,
 
     generator: Any = space.generator
     if not isinstance(generator, Samples):
-        return
+        return False
     sliders = Sliders(space.name, by_name={slider.name: slider for slider in found})
     with torch.no_grad():
         code = space.code(space.drawn(SHOWN, seed=0)).cpu()
@@ -244,10 +245,12 @@ def _draw(space: Latents, found: list[Slider], path: Path, amounts: tuple[float,
         rows.append(to_uint8(made))
     titles = [f"{amount:+g}" if amount else "0" for amount in amounts] * SHOWN
     save_png(sheet(rows, [slider.name for slider in found], titles), path)
+    return True
 
 
 def _text(record: dict[str, Any], found: list[Slider], left_out: list[str]) -> str:
-    lines = [f"{record['file']}: {len(found)} directions; each drawn in {record['drawing']}"]
+    drawn = f"; drawn in {record['drawing']}" if record["drawing"] else ""
+    lines = [f"{record['file']}: {len(found)} direction{'s' * (len(found) > 1)}{drawn}"]
     if any(slider.count for slider in found):
         lines.append(f"{'name':<28}{'with it':>8}{'told':>7}{'+1 arrives':>12}")
     for slider in found:

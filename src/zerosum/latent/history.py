@@ -86,7 +86,8 @@ class History:
         """Takes back so many undos. Raises Refusal where there are not as many."""
         if times > len(self.ahead):
             raise Refusal(f"redo {times}: only {len(self.ahead)} edits were undone since the last one.")
-        self.at, self.ahead = self.ahead[times - 1], self.ahead[times:]
+        for _ in range(times):
+            self.at = self.ahead.pop(0)
 
     def go(self, state: int) -> None:
         """Shows a state by its number, of whichever branch. Raises Refusal for one that there is not."""
