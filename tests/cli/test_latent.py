@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from tests.conftest import Blobs
-from tests.latent.made_up import Distance
+from tests.latent.made_up import Distance, Styled
 from zerosum import cli
+from zerosum.core import generator
 from zerosum.core.generator import load
 from zerosum.core.pictures import save_png, to_pil
 from zerosum.features import efficientnet, lpips
@@ -238,3 +239,24 @@ def test_three_games_have_it_all(game: type, photos: Path, tmp_path: Path) -> No
     assert cli.main(["edit", str(path), dark, "--set", f"{name}=+1", "--steps", "2", "-o", out]) == 0
     assert pixels(Path(out)).shape == (32, 32, 3)
     assert load(path).header.game
+
+
+@pytest.mark.parametrize("space", ["w", "w+"])
+def test_a_generator_with_styles_is_edited_there(
+    space: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generator, "load", lambda path: Styled(2))
+    (tmp_path / "g.safetensors").write_bytes(b"weights")
+    path, dark, out = str(tmp_path / "g.safetensors"), str(photos / "dark" / "0.png"), str(tmp_path / "o.png")
+    assert cli.main(["directions", path, "--unnamed", "2"]) == 0
+    steps = ["--space", space, "--steps", "20", "--json"]
+    capsys.readouterr()
+    assert cli.main(["invert", path, dark, *steps, "--others", "2", "-o", out]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["space"], record["others"]) == (space, 2)
+    assert cli.main(["edit", path, dark, *steps, "--set", "sefa 1=+2", "--lock", "pca 1", "-o", out]) == 0
+    assert pixels(Path(out)).shape == (8, 8, 3)
+    sides = ["--with", str(photos / "bright"), "--without", str(photos / "dark"), "--name", "bright"]
+    assert cli.main(["directions", path, *sides, "--json"]) in (0, 1)
+    said = capsys.readouterr().out
+    assert "bright" in said, "pictures of noise may all be told as one class; then it says so"

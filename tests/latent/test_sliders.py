@@ -204,7 +204,7 @@ def test_a_file_that_is_none_is_refused(content: bytes | None, tmp_path: Path) -
 def test_a_step_is_stretched_until_pictures_arrive() -> None:
     slider, codes = Slider("a", torch.tensor([1.0, 0.0])), torch.zeros(3, 2)
     halved = stretched(slider, codes, lambda moved: 0.5 * moved[:, 0].mean().item())
-    assert (halved.stretch, halved.arrives) == (1.5, 0.75)
+    assert (halved.stretch, halved.arrives) == (2.0, 1.0)
     stuck = stretched(slider, codes, lambda moved: 0.0)
     assert stuck.arrives == 0.0
 

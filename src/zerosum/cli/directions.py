@@ -1,10 +1,9 @@
-"""Find named directions among a run's latents: from labels, from two folders, or without any; for `zerosum edit`."""
+"""Find named directions among latents, for `zerosum edit`: from labels, from two folders, or without either."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from zerosum.core.batch import Attribute
     from zerosum.latent.sliders import Slider, Sliders
     from zerosum.latent.spaces import Latents
+    from zerosum.latent.teller import Teller
 
 MADE = 2000  # pictures that are made and labelled, where there is no encoder
-TRIED = 16  # codes that lack an attribute, on which it is tried how far +1 must go
 SHOWN = 3  # pictures of the drawing
 AMOUNTS, UNNAMED = (-1.0, 0.0, 1.0), (-3.0, 0.0, 3.0)  # of which each is shown; an unnamed step is a standard deviation
 
@@ -131,20 +130,16 @@ def _found(model: Model, space: Latents, options: Options) -> Iterator[Slider | 
     from zerosum.data.pictures import progress_bar
     from zerosum.latent import unnamed
     from zerosum.latent.normals import contrasts, sliders_from_labels
-    from zerosum.latent.sliders import stretched
 
     if options.unnamed:
         yield from unnamed.principal(space, options.unnamed)
         yield from unnamed.closed_form(space, options.unnamed)
         return
     x, y, attributes = _labelled(model, options)
-    codes, y, arrived = _with_codes(model, space, options, x, y, attributes)
+    codes, y, stretch = _with_codes(model, space, options, x, y, attributes)
     with progress_bar("finding directions", len(contrasts(attributes)), not options.json) as advance:
         for one in sliders_from_labels(codes, y, attributes):
-            if isinstance(one, str) or arrived is None:
-                yield one
-            else:
-                yield stretched(one, codes[one.position(codes) < 0.5][:TRIED], partial(arrived, one))
+            yield one if isinstance(one, str) else stretch(one)
             advance(1)
 
 
@@ -182,31 +177,49 @@ def _all_of(source: Any) -> Tensor:
 
 def _with_codes(
     model: Model, space: Latents, options: Options, x: Tensor, y: np.ndarray, attributes: tuple[Attribute, ...]
-) -> tuple[Tensor, np.ndarray, Callable[[Slider, Tensor], float] | None]:
-    """Codes [n, d] and their labels; and how far pictures of moved codes come along a slider, if that can be told."""
-    import torch
-
+) -> tuple[Tensor, np.ndarray, Callable[[Slider], Slider]]:
+    """Codes [n, d] and their labels; and what finds out how far a step must go. (In w nothing does yet.)"""
     from zerosum.core.generator import Encodes
-    from zerosum.latent.directions import in_batches
+    from zerosum.latent.directions import calibrated, in_batches
     from zerosum.latent.invert import encoded_start
 
-    encodes = isinstance(model.generator, Encodes)
+    encodes, is_plain = isinstance(model.generator, Encodes), space.name in ("z", "code")
     if options.labels == "encoder" and not encodes:
         raise Refusal(f"--labels encoder: {model.generator.header.game} has no encoder here. Take --labels classifier.")
-    if options.labels != "classifier" and encodes:
+    if options.labels == "classifier" or not encodes:
+        return _told_of_made(model, space, _teller(x, y, attributes), attributes)
 
-        def codes_of(pictures: Tensor) -> Tensor:
-            return one_layer(space.code(encoded_start(space, pictures)))
+    def codes_of(pictures: Tensor) -> Tensor:
+        return one_layer(space.code(encoded_start(space, pictures)))
 
-        def arrived(slider: Slider, moved: Tensor) -> float:
-            made = in_batches(space.picture, moved, model.generator.device)
-            return slider.position(in_batches(codes_of, made, model.generator.device)).mean().item()
+    codes = in_batches(codes_of, x, model.generator.device)
+    return codes, y, lambda slider: calibrated(model.generator, slider, codes) if is_plain else slider
 
-        return in_batches(codes_of, x, model.generator.device), y, arrived if space.name in ("z", "code") else None
+
+def _told_of_made(
+    model: Model, space: Latents, teller: Teller, attributes: tuple[Attribute, ...]
+) -> tuple[Tensor, np.ndarray, Callable[[Slider], Slider]]:
+    """As `_with_codes`, of codes drawn by chance, whose pictures the classifier labels."""
+    import numpy as np
+    import torch
+
+    from zerosum.latent.directions import MIDDLE, TRIED, in_batches
+    from zerosum.latent.normals import contrasts
+    from zerosum.latent.sliders import stretched
+
     with torch.no_grad():
         code = space.code(space.drawn(MADE, seed=0))
-    made = in_batches(space.picture, code, model.generator.device)
-    return one_layer(code).cpu(), _teller(x, y, attributes).told(made), None
+    codes, known = one_layer(code).cpu(), {each.name: each for each in contrasts(attributes)}
+
+    def stretch(slider: Slider) -> Slider:
+        def arrived(moved: Tensor) -> float:
+            told = teller.told(in_batches(space.picture, moved, model.generator.device))
+            return float(np.isin(told[:, known[slider.name].label], known[slider.name].having).mean())
+
+        return stretched(slider, codes[slider.position(codes) < MIDDLE][:TRIED], arrived)
+
+    y = teller.told(in_batches(space.picture, code, model.generator.device))
+    return codes, y, stretch if space.name == "z" else lambda slider: slider
 
 
 def one_layer(code: Tensor) -> Tensor:
@@ -214,7 +227,7 @@ def one_layer(code: Tensor) -> Tensor:
     return code[:, 0] if code.dim() == 3 else code
 
 
-def _teller(x: Tensor, y: np.ndarray, attributes: tuple[Attribute, ...]) -> Any:
+def _teller(x: Tensor, y: np.ndarray, attributes: tuple[Attribute, ...]) -> Teller:
     from zerosum.features import efficientnet
     from zerosum.latent.teller import Teller
 
@@ -263,12 +276,10 @@ def _text(record: dict[str, Any], found: list[Slider], left_out: list[str]) -> s
 
 def _warning(slider: Slider) -> str:
     """What to be wary of."""
-    from zerosum.latent.sliders import ARRIVED
-
     if slider.rare:
         return "  rare: learnt from few"
     if slider.told is not None and slider.told < 0.7:
         return "  hardly told: other things may come along"
-    if slider.arrives is not None and slider.arrives < ARRIVED:
+    if slider.arrives is not None and slider.arrives < 0.5:
         return "  the model hardly draws it"
     return ""

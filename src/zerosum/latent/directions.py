@@ -9,8 +9,11 @@ from torch import Tensor
 
 from zerosum.core.errors import Refusal
 from zerosum.core.generator import Encodes, Generator
+from zerosum.latent.sliders import Slider, stretched
 
 BATCH = 64
+TRIED = 16  # codes on which it is tried how far a step must go
+MIDDLE = 0.5  # between those without and those with an attribute
 
 
 def mean_difference(generator: Generator, x_with: Tensor, x_without: Tensor) -> Tensor:
@@ -33,6 +36,18 @@ def moved(generator: Generator, x: Tensor, direction: Tensor, strength: float = 
     if the generator does not encode.
     """
     return decoded(generator, encoded(generator, x) + strength * direction)
+
+
+def calibrated(generator: Generator, slider: Slider, codes: Tensor) -> Slider:
+    """The slider with the stretch by which pictures arrive (see `stretched`), as the generator's own encoder sees them.
+
+    codes [n, d]: of pictures, some of which lack the attribute. Raises Refusal if the generator does not encode.
+    """
+
+    def arrived(moved: Tensor) -> float:
+        return slider.position(encoded(generator, decoded(generator, moved))).mean().item()
+
+    return stretched(slider, codes[slider.position(codes) < MIDDLE][:TRIED], arrived)
 
 
 def traversal(generator: Generator, z: Tensor, latent: int, values: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ from zerosum.latent.spaces import Latents, W, space_of
 from zerosum.latent.way import Likeness, Way
 
 TRIED = 256  # latents drawn, of which those nearest to the picture become starts
-STEPS = {"hybrid": 30, "optimise": 100}  # where the way leaves them open
-RATE = {"hybrid": 0.05, "optimise": 0.1}
+STEPS = {"hybrid": 40, "optimise": 100}  # where the way leaves them open
+RATE = {"hybrid": 0.2, "optimise": 0.1}
 
 
 @dataclass(frozen=True)

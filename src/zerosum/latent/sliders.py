@@ -16,7 +16,7 @@ from zerosum.core.files import save_tensors
 
 FILE = "directions.safetensors"
 FORMAT = 1
-STRETCHES, ARRIVED = (1.0, 1.25, 1.5, 2.0, 2.5), 0.75
+STRETCHES, ARRIVED = (1.0, 1.25, 1.5, 2.0, 2.5), 0.9
 LEFT = 0.3  # of a step's length, below which what locks leave of it is hardly the step
 
 
@@ -140,7 +140,7 @@ def stretched(slider: Slider, codes: Tensor, arrived: Callable[[Tensor], float])
 
     Pictures change less than codes do where the generator answers to a step by halves. codes [n, ...]: some that lack
     the attribute; `arrived(codes)`: how far pictures made of moved ones have come, 0 where they began, 1 where those
-    with the attribute are; three quarters are enough.
+    with the attribute are; nine tenths are enough.
     """
     for stretch in STRETCHES:
         came = arrived(codes + _on_layers(stretch * slider.step, codes, slider.layers))

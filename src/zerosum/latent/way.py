@@ -30,11 +30,11 @@ class Way:
     """z; for games with styles also w, or w+ with one for each layer. auto is w where there are styles."""
     loss: Likeness = "sum"
     """What likeness is: the mean absolute error, the mean square, LPIPS by VGG16, or the sum of the three."""
-    steps: Annotated[int | None, _open("N", "hybrid 30, optimise 100")] = None
+    steps: Annotated[int | None, _open("N", "hybrid 40, optimise 100")] = None
     """Steps of Adam."""
     starts: int = 2
     """Without an encoder: from how many drawn latents at once, the nearest of 256; the best is kept."""
-    rate: Annotated[float | None, _open("RATE", "hybrid 0.05, optimise 0.1")] = None
+    rate: Annotated[float | None, _open("RATE", "hybrid 0.2, optimise 0.1")] = None
     """Adam's rate, at its greatest."""
     finish: int = 0
     """Iterations of L-BFGS after the steps."""
