@@ -102,12 +102,14 @@ def _usual(model: Model, options: Options, how: str, judge: Lpips) -> tuple[list
     """What other pictures get, redrawn in the same way, and what they are called; kept beside the model."""
     from zerosum.core.files import digest, save_json
     from zerosum.latent.fidelity import Fidelity, fidelities
+    from zerosum.latent.invert import descent_of
 
     number = OTHERS[how] if options.others is None else options.others
     if not number:
         return [], ""
     folder = model.folder / "inverted"
-    kept = folder / f"usual-{digest([model.sha256, model.data, asdict(options.way), how, number])}.json"
+    way = [asdict(options.way), asdict(descent_of(options.way, how)), how]
+    kept = folder / f"usual-{digest([model.sha256, model.data, way, number])}.json"
     with suppress(OSError, ValueError, TypeError, LookupError):
         record = json.loads(kept.read_text(encoding="utf-8"))
         return [Fidelity(**one) for one in record["fidelities"]], record["called"]

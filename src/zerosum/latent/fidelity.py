@@ -56,4 +56,4 @@ def verdict(one: Fidelity, others: Sequence[Fidelity], called: str) -> Verdict:
     )
     if one.lpips > np.quantile(theirs, USUAL):
         return Verdict(True, beaten, f"imagined: this model cannot make it (LPIPS {one.lpips:.3f}; {usual})")
-    return Verdict(False, beaten, f"as good as others (LPIPS {one.lpips:.3f}; {usual})")
+    return Verdict(False, beaten, f"redrawn as well as others (LPIPS {one.lpips:.3f}; {usual})")

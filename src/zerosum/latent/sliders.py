@@ -158,8 +158,8 @@ def orthonormal(steps: Sequence[Tensor]) -> Tensor:
 
 
 def off(step: Tensor, basis: Tensor) -> Tensor:
-    """The part of a step [d] that moves along none of the basis [k, d]: Shen et al. 2020 (arXiv 1907.10786), section
-    2.2, conditional manipulation."""
+    """The part of a step [d] that moves along none of the basis [k, d]: conditional manipulation, Shen et al. 2020
+    (arXiv 1907.10786)."""
     for _ in range(2 if len(basis) else 0):  # the second time takes off what rounding left
         step = step - basis.T @ (basis @ step)
     return step

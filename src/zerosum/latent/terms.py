@@ -45,7 +45,7 @@ def weighted(terms: Sequence[tuple[float, Term]]) -> Term:
 
 def pixels(x: Tensor, power: int, mask: Tensor | None = None) -> Term:
     """The mean of |G - x|^power, over all numbers of the picture or those that the mask, [1 or n, 1, H, W] in [0, 1],
-    weighs. Zhu et al. 2016 (arXiv 1609.03552), equation 2, where it is a stroke's."""
+    weighs: the constraint of a stroke in Zhu et al. 2016 (arXiv 1609.03552)."""
     weight = torch.ones_like(x[:, :1]) if mask is None else mask.expand(len(x), 1, *x.shape[2:])
     share = weight / weight.mean((1, 2, 3), keepdim=True).clamp(min=1e-6)
 
@@ -72,12 +72,12 @@ def prior(space: Latents) -> Term:
 
 
 def near(u: Tensor) -> Term:
-    """The mean square of the way from the coordinates u: Zhu et al. 2016, equation 4's smoothness."""
+    """The mean square of the way from the coordinates u: the smoothness of Zhu et al. 2016."""
     return lambda look: (look.u - u).square().flatten(1).mean(1)
 
 
 def in_domain(generator: Generator) -> Term:
-    """The mean of |z - E(G(z))|^2: Zhu et al. 2020 (arXiv 2004.00049), equation 5, here between codes.
+    """The mean of |z - E(G(z))|^2: the domain-regularised optimisation of Zhu et al. 2020 (arXiv 2004.00049).
 
     What the encoder does not find again is no code of a picture of this kind. Raises Refusal without an encoder.
     """

@@ -22,9 +22,9 @@ def principal(space: Latents, number: int, seed: int = 0) -> list[Slider]:
     """The directions of largest variance, one step a standard deviation: GANSpace, Härkönen et al. 2020
     (arXiv 2004.02546).
 
-    Of styles, the principal axes of w (section 2.2). Of z, which has none, those of what the generator's second layer
-    is given, carried back to z by least squares (section 2.1; the paper says the first layer's output, on which without
-    a nonlinearity this would be `closed_form`).
+    Of styles, the principal axes of w. Of z, which has none, those of what the generator's second layer is given,
+    carried back to z by least squares. (The paper takes an early layer's output; a linear one's would give what
+    `closed_form` does.)
     """
     with torch.no_grad():
         code = space.code(space.drawn(DRAWN, seed))
@@ -40,9 +40,10 @@ def principal(space: Latents, number: int, seed: int = 0) -> list[Slider]:
 
 
 def closed_form(space: Latents, number: int) -> list[Slider]:
-    """The directions to which the layers that take the code answer most: SeFa, Shen and Zhou 2021 (arXiv 2007.06600),
-    equation 5: eigenvectors of A^T A, A their weights, all layers' together. A step has length 1 in standard deviations
-    of a normal latent; of styles, in those of w.
+    """The directions to which the layers that take the code answer most: SeFa, Shen and Zhou 2021 (arXiv 2007.06600).
+
+    They are the eigenvectors of A^T A, A the weights of all these layers together. A step has length 1 in standard
+    deviations of a normal latent; of styles, in those of w.
 
     Raises Refusal where no layer takes the code directly.
     """
