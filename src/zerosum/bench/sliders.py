@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +48,12 @@ AMOUNTS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One generator with its sliders, and codes of faces that it never saw."""
+    """One generator with its sliders, and codes of faces that it never saw; `seen`: what their pictures are told as."""
 
     generator: Generator
     sliders: Sliders
     code: Tensor
+    seen: Tensor
     net: Classifier
     source: Source
     edited: int
@@ -66,8 +67,9 @@ class Case:
         return next(each for each in contrasts(self.source.shape.attributes) if each.name == name)
 
     def lacking(self, name: str) -> Tensor:
-        """Codes whose pictures are told to lack it."""
-        return self.code[~self.has(name, self.told(self.code))][: self.edited]
+        """bool [n]: the first of the codes whose pictures are told to lack it."""
+        lacks = ~self.has(name, self.seen)
+        return lacks & (lacks.cumsum(0) <= self.edited)
 
     def has(self, name: str, told: Tensor) -> Tensor:
         """bool [n]."""
@@ -97,7 +99,7 @@ def _case(source: Source, amounts: Amounts, seed: int) -> Case:
     generator = load(cached_run("house", source, Plan(images=amounts.images, seed=seed, score=0)).snapshots[-1])
     known, heldout = source.batch(np.arange(amounts.labelled)), source.heldout()
     assert heldout is not None
-    unseen = heldout.batch(np.arange(min(len(heldout), 2000)))
+    unseen = heldout.batch(np.arange(min(len(heldout), 5 * amounts.edited)))
     assert isinstance(known, Images) and isinstance(unseen, Images) and known.y is not None  # noqa: PT018
     codes = encoded(generator, known.x)
     sliders = Sliders("z")
@@ -105,12 +107,13 @@ def _case(source: Source, amounts: Amounts, seed: int) -> Case:
         if isinstance(slider, Slider) and slider.name in (*COMMON, *RARE):
             sliders.add(calibrated(generator, slider, codes))
     net = classifier(source, amounts.classifier)
-    return Case(generator, sliders, encoded(generator, unseen.x), net, source, amounts.edited)
+    code = encoded(generator, unseen.x)
+    return Case(generator, sliders, code, net.told(decoded(generator, code)), net, source, amounts.edited)
 
 
 def _there(cases: Sequence[Case], names: Sequence[str]) -> list[str]:
     """Those for which every case has a slider and faces that lack it: of a smoke's few faces, not all."""
-    return [n for n in names if all(n in case.sliders.by_name and len(case.lacking(n)) for case in cases)]
+    return [n for n in names if all(n in case.sliders.by_name and case.lacking(n).any() for case in cases)]
 
 
 def _success(kind: str, cases: Sequence[Case], names: Sequence[str]) -> Measure:
@@ -130,7 +133,7 @@ def _success(kind: str, cases: Sequence[Case], names: Sequence[str]) -> Measure:
 
 
 def _share(case: Case, name: str, step: Tensor) -> float:
-    return case.has(name, case.told(case.lacking(name) + step)).float().mean().item()
+    return case.has(name, case.told(case.code[case.lacking(name)] + step)).float().mean().item()
 
 
 def _chance(case: Case, name: str) -> Tensor:
@@ -149,7 +152,7 @@ def _by_mean_difference(case: Case, names: Sequence[str]) -> Case:
         step = mean_difference(case.generator, known.x[has], known.x[~has])
         ours = case.sliders[name]
         plain.add(Slider(name, step * ours.stretch * ours.step.norm() / step.norm()))
-    return Case(case.generator, plain, case.code, case.net, case.source, case.edited)
+    return replace(case, sliders=plain)
 
 
 def leakage(case: Case, names: Sequence[str]) -> np.ndarray:
@@ -157,8 +160,8 @@ def leakage(case: Case, names: Sequence[str]) -> np.ndarray:
     where the two belong together."""
     found = np.full((len(names), len(names)), np.nan)
     for i, name in enumerate(names):
-        code = case.lacking(name)
-        before, after = case.told(code), case.told(case.moved(name, code))
+        chosen = case.lacking(name)
+        before, after = case.seen[chosen], case.told(case.moved(name, case.code[chosen]))
         for j, other in enumerate(names):
             if not _belong(name, other):
                 found[i, j] = (case.has(other, before) != case.has(other, after)).float().mean().item()
@@ -188,10 +191,10 @@ def _locked(cases: Sequence[Case], names: Sequence[str]) -> Measure:
     for case in cases:
         changed = []
         for name in names:
-            code = case.lacking(name)
-            before = case.told(code)
+            chosen = case.lacking(name)
+            before = case.seen[chosen]
             for other in (each for each in names if not _belong(name, each)):
-                after = case.told(case.moved(name, code, [other]))
+                after = case.told(case.moved(name, case.code[chosen], [other]))
                 changed.append((case.has(other, before) != case.has(other, after)).float().mean().item())
         values.append(float(np.mean(changed)) if changed else 0.0)
     return measure("sliders", "locked", values)
