@@ -19,7 +19,7 @@ NOTHING = {"none", "no", "without", "absent", "false", "0", "off"}  # classes th
 FEWEST = 10  # codes on a side, below which there is no direction
 RARE = 50  # below which it is warned of
 NEWTON, TINY = 50, 1e-7  # steps at most, and the change at which there are no more
-RIDGE = 0.01  # weight of |normal|^2 / 2 beside the mean loss of a code, codes being standardised
+RIDGE = 1.0  # weight of |normal|^2 / 2 beside the mean loss of a code, codes being standardised (see docs/latent.md)
 
 
 @dataclass(frozen=True)
