@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from torch import nn
 
 from tests.conftest import Blobs
 from zerosum.core.batch import DataShape, Images
+from zerosum.core.files import save_tensors
 from zerosum.core.game import Clock
+from zerosum.core.generator import Encodes, load
 from zerosum.games.house import Codes, House, Settings
 
 
@@ -141,3 +144,32 @@ def test_levers_that_compare_a_batch_leave_nothing_redrawn() -> None:
     assert house().redraws
     assert not house(redraw=0.0).redraws
     assert not any(house(levers=Levers(**lever)).redraws for lever in ({"pack": 2}, {"deviation": True}))  # type: ignore[arg-type]
+
+
+def test_it_encodes_by_the_codes_it_has_learnt_from_and_keeps_them_in_its_file(tmp_path: Path) -> None:
+    game, blobs = house(), Blobs(30)
+    game.meet(blobs)
+    game.generator().eval().save(tmp_path / "g.safetensors")
+    again, x = load(tmp_path / "g.safetensors"), blobs.batch(np.arange(30)).x
+    assert isinstance(again, Encodes)
+    codes = again.encode(x)
+    assert torch.equal(codes[:, :3], game.codes(x)[:, :3])  # a component for each ten pictures
+    assert not codes[:, 3:].any(), "what is not known is not drawn by chance"
+
+
+def test_what_redraws_nothing_does_not_encode() -> None:
+    assert not isinstance(house(redraw=0.0).generator(), Encodes)
+
+
+def test_a_file_from_before_it_encoded_is_loaded_as_it_was(tmp_path: Path) -> None:
+    generator = house().generator().eval()
+    tensors = {name: tensor for name, tensor in generator.state_dict().items() if not name.startswith("codes.")}
+    save_tensors(tmp_path / "old.safetensors", tensors, {"zerosum": generator.header.to_json()})
+    old = load(tmp_path / "old.safetensors")
+    assert not isinstance(old, Encodes)
+    assert (old.sample(2) == generator.sample(2)).all()
+
+
+def test_in_half_precision_a_generator_of_64_pixels_has_room_in_the_zoo() -> None:
+    generator = House(Settings(), DataShape(64, 64)).generator()
+    assert 2 * sum(tensor.numel() for tensor in generator.state_dict().values()) < 8e6

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from zerosum.core.batch import DataShape
 from zerosum.core.errors import Refusal
 from zerosum.core.generator import Generator, Header, LatentGenerator
-from zerosum.latent.directions import BATCH, decoded, encoded, mean_difference, moved, traversal
+from zerosum.latent.directions import BATCH, calibrated, decoded, encoded, mean_difference, moved, traversal
+from zerosum.latent.sliders import Slider
 
 HEADER = Header("vae", {}, DataShape(1, 2, 1))
 
@@ -69,3 +70,16 @@ def test_an_empty_set_is_refused() -> None:
 def test_pictures_of_whole_numbers_are_refused() -> None:
     with pytest.raises(Refusal, match=r"came as torch.uint8; wanted float in \[-1, 1\]"):
         encoded(Pixels(), torch.zeros(2, 1, 1, 2, dtype=torch.uint8))
+
+
+def test_a_slider_is_stretched_until_the_encoder_sees_its_pictures_arrive() -> None:
+    class Timid(Pixels):
+        """Its pictures answer to two thirds of a code's change."""
+
+        def forward(self, z: Tensor) -> Tensor:
+            return super().forward(z) * 2 / 3
+
+    slider, codes = Slider("bright", torch.tensor([1.0, 0.0])), torch.zeros(5, 2)
+    assert calibrated(Pixels(), slider, codes).stretch == 1
+    found = calibrated(Timid(), slider, codes)
+    assert (found.stretch, found.arrives) == (1.5, pytest.approx(1))

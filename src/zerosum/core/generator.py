@@ -6,7 +6,7 @@ import json
 import math
 import reprlib
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -183,6 +183,11 @@ class Generator(nn.Module):
         nothing random but what the weights decide, and the live networks stay as they are."""
         return self
 
+    def as_saved(self, names: Collection[str]) -> Generator:
+        """Itself as a file knows it that holds the tensors of these names: an older version's may lack some, and what
+        they are for."""
+        return self
+
     def images(
         self,
         n: int,
@@ -357,7 +362,7 @@ def _rebuild(path: Path, text: str, tensors: dict[str, Tensor]) -> Generator:
     try:
         header = Header.from_json(text)
         with without_memory():
-            generator = _blank(header)
+            generator = _blank(header).as_saved(tensors)
             wanted = generator.state_dict()
     except Refusal as refusal:
         raise Refusal(f"{path}: {refusal}") from refusal

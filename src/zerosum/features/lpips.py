@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -41,18 +42,31 @@ class Lpips(nn.Module):
         """
         if x.shape[2:] != y.shape[2:]:
             raise Refusal(f"LPIPS of {_size(x)} and {_size(y)} pixels: wanted pictures of one size.")
-        features = zip(self.convs(x, self.taps).values(), self.convs(y, self.taps).values(), self.heads, strict=True)
-        maps = [self._map(a, b, head) for a, b, head in features]
+        maps = self._maps(self.seen(x), self.seen(y))
         if spatial:
             grown = [F.interpolate(part, size=x.shape[2:], mode="bilinear") for part in maps]
             return torch.stack(grown).sum(0)
+        return self._summed(maps)
+
+    def seen(self, x: Tensor) -> list[Tensor]:
+        """What the network sees in pictures x, for `between`: whoever compares many with one looks at it once."""
+        # Where all channels are 0, F.normalize has a gradient; the square root of the paper's formula has none.
+        return [F.normalize(part, dim=1, eps=1e-10) for part in self.convs(x, self.taps).values()]
+
+    def between(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+        """The distances, float [n], of pictures of one size, from what is `seen` in them."""
+        return self._summed(self._maps(a, b))
+
+    def _maps(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> list[Tensor]:
+        return [self._map(*parts) for parts in zip(a, b, self.heads, strict=True)]
+
+    @staticmethod
+    def _summed(maps: Sequence[Tensor]) -> Tensor:
         return torch.stack([part.mean((1, 2, 3)) for part in maps]).sum(0)
 
     @staticmethod
     def _map(a: Tensor, b: Tensor, head: Tensor) -> Tensor:
-        # Where all channels are 0, F.normalize has a gradient; the square root of the paper's formula has none.
-        difference = F.normalize(a, dim=1, eps=1e-10) - F.normalize(b, dim=1, eps=1e-10)
-        return F.conv2d(difference.square(), head.view(1, -1, 1, 1))
+        return F.conv2d((a - b).square(), head.view(1, -1, 1, 1))
 
 
 def load(net: Net = "alex", path: str | Path | None = None, device: str = "cpu") -> Lpips:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -39,8 +39,7 @@ class Settings:
     gamma: float = 2.0
     """Weight of R1, the penalty on the discriminator's gradient at real pictures; 0 for none."""
     redraw: float = 2.0
-    """Weight of the error at which G redraws real pictures from their codes; 0 for none. None are redrawn beside levers
-    that compare the pictures of a batch, which must all come about alike."""
+    """Weight of G's error in redrawing reals from their codes; 0 for none, as beside levers that compare a batch."""
     lazy: int = 16
     """R1 is taken in one round of so many, and weighs as many times more."""
     levers: Levers = UNTOUCHED
@@ -107,8 +106,9 @@ class House(Game):
         return Plan(batch=16)
 
     def generator(self) -> HouseGenerator:
-        """Samples and Judges."""
-        return HouseGenerator(Header(self.name(), self.settings(), self.shape), self.G, self.config.z, self.D)
+        """Samples and Judges; Encodes where it learns to redraw."""
+        parts = Header(self.name(), self.settings(), self.shape), self.G, self.config.z, self.D
+        return Redrawer(self.codes, *parts) if self.redraws else HouseGenerator(*parts)
 
     def z(self, n: int) -> Tensor:
         """n fresh latents, float [n, z], standard normal."""
@@ -156,8 +156,7 @@ class House(Game):
 
 
 class HouseGenerator(LatentGenerator):
-    """Samples and Judges; settled, it has standing statistics: in training they are of batches of 16, half of them
-    redrawn pictures."""
+    """Samples and Judges; settled, it has standing statistics: in training, half a batch are redrawn pictures."""
 
     def settled(self) -> HouseGenerator:
         """A copy whose batch norms stand on 256 latents."""
@@ -166,11 +165,26 @@ class HouseGenerator(LatentGenerator):
         return settled
 
 
+class Redrawer(HouseGenerator):
+    """It Encodes too, by the codes from which it has learnt to redraw real pictures."""
+
+    def __init__(self, codes: Codes, *parts: Any):
+        super().__init__(*parts)
+        self.codes = codes
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Latents [n, z] of pictures x [n, C, H, W] in [-1, 1]; 0 what their codes do not tell."""
+        return self.codes.known(x)
+
+    def as_saved(self, names: Collection[str]) -> HouseGenerator:
+        """Files from before it encoded hold no codes."""
+        return self if "codes.axes" in names else HouseGenerator(self.header, self.G, self.z_dim, self.judge)
+
+
 class Codes(nn.Module):
     """Where real pictures lie among the latents: their principal components, each with variance 1, seen small.
 
-    What the pictures are too few to tell, a component for each `PER_COMPONENT`, is drawn as the latents are; so is all
-    as long as nothing is fitted.
+    What pictures are too few to tell, one component for each `PER_COMPONENT`, is drawn like latents; unfitted, all is.
     """
 
     SIDE, PICTURES, PER_COMPONENT = 32, 2048, 10
@@ -180,22 +194,17 @@ class Codes(nn.Module):
         super().__init__()
         self.size = (min(self.SIDE, shape.height), min(self.SIDE, shape.width))
         num = shape.channels * self.size[0] * self.size[1]
-        self.mean: Tensor
-        self.axes: Tensor
-        self.register_buffer("mean", torch.zeros(num))
-        self.register_buffer("axes", torch.zeros(num, z))
+        self.mean = nn.Buffer(torch.zeros(num))
+        self.axes = nn.Buffer(torch.zeros(num, z))
 
     def fit(self, source: Source) -> None:
-        """From up to 2,048 pictures, evenly spread over the set, by a randomised singular value decomposition (Halko et
-        al. 2011); the same pictures give the same axes."""
+        """From up to 2,048 pictures, evenly spread, by a randomised SVD (Halko et al. 2011); the same give the same."""
         chosen = np.unique(np.linspace(0, len(source) - 1, self.PICTURES).astype(int))
-        batches: Iterator[Any] = (source.batch(part) for part in np.array_split(chosen, 64) if len(part))
-        x = torch.cat([self.small(batch.x) for batch in batches])
+        parts = [part for part in np.array_split(chosen, 64) if len(part)]
+        x = torch.cat([self.small(source.batch(part).x) for part in parts])  # type: ignore[attr-defined]
         self.mean.copy_(x.mean(0))
         self.axes.zero_()
         components = min(self.axes.shape[1], len(x) // self.PER_COMPONENT, *x.shape)
-        if not components:
-            return
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             _, sizes, axes = torch.svd_lowrank(x - x.mean(0), q=min(components + 8, *x.shape), niter=2)
@@ -207,10 +216,14 @@ class Codes(nn.Module):
         """float32 [n, values], pictures [n, C, H, W] at no more than 32 x 32 pixels."""
         return nn.functional.interpolate(x.float(), self.size, mode="area").flatten(1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Codes [n, z] of pictures x [n, C, H, W] in [-1, 1]."""
+    def known(self, x: Tensor) -> Tensor:
+        """Codes [n, z] of pictures x [n, C, H, W] in [-1, 1]; 0 where no component is known."""
         with torch.autocast(x.device.type, enabled=False):
-            codes = (self.small(x) - self.mean) @ self.axes
+            return (self.small(x) - self.mean) @ self.axes
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same, with noise in place of what is not known."""
+        codes = self.known(x)
         return torch.where(self.axes.any(0), codes, torch.randn_like(codes))
 
 

@@ -9,8 +9,11 @@ from torch import Tensor
 
 from zerosum.core.errors import Refusal
 from zerosum.core.generator import Encodes, Generator
+from zerosum.latent.sliders import Slider, stretched
 
 BATCH = 64
+TRIED = 16  # codes on which it is tried how far a step must go
+MIDDLE = 0.5  # between those without and those with an attribute
 
 
 def mean_difference(generator: Generator, x_with: Tensor, x_without: Tensor) -> Tensor:
@@ -35,6 +38,18 @@ def moved(generator: Generator, x: Tensor, direction: Tensor, strength: float = 
     return decoded(generator, encoded(generator, x) + strength * direction)
 
 
+def calibrated(generator: Generator, slider: Slider, codes: Tensor) -> Slider:
+    """The slider with the stretch by which pictures arrive (see `stretched`), as the generator's own encoder sees them.
+
+    codes [n, d]: of pictures, some of which lack the attribute. Raises Refusal if the generator does not encode.
+    """
+
+    def arrived(moved: Tensor) -> float:
+        return slider.position(encoded(generator, decoded(generator, moved))).mean().item()
+
+    return stretched(slider, codes[slider.position(codes) < MIDDLE][:TRIED], arrived)
+
+
 def traversal(generator: Generator, z: Tensor, latent: int, values: Tensor) -> Tensor:
     """Pictures from one code z [z_dim] in which one latent takes the values [m]: float [m, C, H, W] in [-1, 1]."""
     codes = z.repeat(len(values), 1)
@@ -56,14 +71,15 @@ def encoded(generator: Generator, x: Tensor) -> Tensor:
         raise Refusal(
             f"pictures came as {x.dtype}; wanted float in [-1, 1], as `zerosum.core.pictures.from_uint8` makes them."
         )
-    return _in_batches(generator.encode, x, generator.device)
+    return in_batches(generator.encode, x, generator.device)
 
 
 def decoded(generator: Generator, z: Tensor) -> Tensor:
     """Pictures, float [n, C, H, W] in [-1, 1] on the CPU, from codes [n, ...], a batch at a time."""
-    return _in_batches(generator, z, generator.device)
+    return in_batches(generator, z, generator.device)
 
 
-def _in_batches(function: Any, rows: Tensor, device: torch.device) -> Tensor:
+def in_batches(function: Any, rows: Tensor, device: torch.device) -> Tensor:
+    """What the function makes of rows [n, ...], a batch at a time on the device: float [n, ...] on the CPU."""
     with torch.inference_mode():
         return torch.cat([function(part.to(device)).float().cpu() for part in rows.split(BATCH)])
