@@ -136,7 +136,7 @@ def test_a_conditional_generator_keeps_labels_among_its_latents() -> None:
     assert found.picture.shape == (2, 3, 32, 32)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "house", "vae", "ae", "cogan", "wgan_gp"])
+@pytest.mark.parametrize("name", ["dcgan", "house", "vae", "ae", "cogan", "wgan_gp", "stylegan2", "progan"])
 def test_any_game_of_pictures_that_samples_or_encodes(name: str) -> None:
     game = catalog.game(name)
     torch.manual_seed(0)
