@@ -29,21 +29,22 @@ def opened(run: Path) -> Model:
     from zerosum.core.batch import TableShape
     from zerosum.core.errors import Refusal
     from zerosum.core.files import sha256
-    from zerosum.core.run import Run
+    from zerosum.core.run import Run, folder
 
+    run = folder(run)
     if run.is_file() and run.suffix != ".safetensors":
         raise Refusal(f"{run}: not a snapshot. Wanted a run's folder, or a .safetensors file in one.")
     snapshot = Run.open(run).best if run.is_dir() else zoo.place(run)
     player = generator.load(snapshot)
     if isinstance(player.header.shape, TableShape):
         raise Refusal(f"{run}: {player.header.game} has learnt a table here; there are no pictures to look for.")
-    folder = Path() if zoo.is_of_the_zoo(run) else snapshot.parent
+    place = Path() if zoo.is_of_the_zoo(run) else snapshot.parent
     data: dict[str, Any] = {}
     if zoo.is_of_the_zoo(run):
         data = {"data": player.header.data}
-    elif (folder / "run.json").is_file():
-        data = Run.open(folder).info.get("opened") or {}
-    return Model(player, sha256(snapshot), folder, data)
+    elif (place / "run.json").is_file():
+        data = Run.open(place).info.get("opened") or {}
+    return Model(player, sha256(snapshot), place, data)
 
 
 def photo(model: Model, path: Path, channels: int | None = None) -> Tensor:
