@@ -12,7 +12,7 @@ demo: $(READY)
 	$(BIN)/zerosum train avatars --minutes $(MINUTES)
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff format --check src tests examples
