@@ -48,7 +48,10 @@ def main(argv: list[str]) -> int | None:
     sys.stdout.flush()
     if not options.no_browser:
         threading.Thread(target=webbrowser.open, args=(studio.url,), daemon=True).start()
-    studio.run()
+    try:
+        studio.run()
+    finally:
+        studio.jobs.close()
     if left := studio.jobs.running():
         runs = "A run goes" if left == 1 else f"{left} runs go"
         print(f"{runs} on training. To see and stop: zerosum studio {folder}", file=sys.stderr)

@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,12 +28,14 @@ SIDES = (32, 64, 128, 256)
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person asks for: pictures by a path or a set's name, a game or none, minutes, pixels a side."""
+    """What a person asks for: pictures by a path or a set's name, a game or none, minutes, pixels a side, and further
+    options of `zerosum train` as they would be typed."""
 
     data: str
     game: str = ""
     minutes: float = 10.0
     resolution: int | None = None
+    options: str = ""
 
     def words(self, runs: Path) -> list[str]:
         """The command's words after `zerosum`. Raises Refusal for what no command should be made of."""
@@ -49,7 +52,20 @@ class Wish:
             raise Refusal(f"{self.resolution} pixels: wanted one of {', '.join(map(str, SIDES))}.")
         size = ["--resolution", str(self.resolution)] if self.resolution else []
         game = [self.game] if self.game else []
-        return ["train", *game, _place(data), "--minutes", f"{self.minutes:g}", *size, "--runs", str(runs)]
+        minutes = ["--minutes", f"{self.minutes:g}"]
+        return ["train", *game, _place(data), *minutes, *size, *self._further(), "--runs", str(runs)]
+
+    def _further(self) -> list[str]:
+        """The further options' words."""
+        try:
+            words = shlex.split(self.options[:LONGEST])
+        except ValueError as error:
+            raise Refusal(f"The further options cannot be read ({error}). Close each quotation mark.") from error
+        if words and not words[0].startswith("--"):
+            raise Refusal(f"'{words[0]}' is no option. Wanted such as: --batch 32")
+        if elsewhere := [word for word in words if word.partition("=")[0] in ("--run", "--runs")]:
+            raise Refusal(f"{elsewhere[0]}: the studio keeps its runs together. Leave it out.")
+        return words
 
 
 @dataclass
@@ -92,7 +108,7 @@ class Jobs:
 
     def __init__(self, runs: Path):
         self._runs = runs
-        self._folder = tempfile.TemporaryDirectory(prefix="zerosum-studio-", ignore_cleanup_errors=True)
+        self._folder: Path | None = None  # for what processes say; made with the first of them
         self._jobs: dict[str, Job] = {}
 
     def start(self, wish: Wish) -> Job:
@@ -136,9 +152,15 @@ class Jobs:
         """How many still train."""
         return sum(job.state == "running" for job in self._jobs.values())
 
+    def close(self) -> None:
+        """Forgets what the processes said. They themselves go on."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
     def _launch(self, words: list[str]) -> Job:
         name = name_of(f"{len(self._jobs)} {words}")
-        said = Path(self._folder.name, name)
+        self._folder = self._folder or Path(tempfile.mkdtemp(prefix="zerosum-studio-"))
+        said = self._folder / name
         with said.open("wb") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "zerosum", *words],

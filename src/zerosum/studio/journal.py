@@ -10,6 +10,8 @@ import numpy as np
 
 from zerosum.core.run import Run
 
+GREATEST = 1e300  # what is greater is as good as infinite, and no chart shows it
+
 
 class Journal:
     """One of a run's logs: `images`, and a column of numbers for each note, NaN where a line lacks it.
@@ -51,9 +53,8 @@ class Journal:
         known = len(self.images)
         self.images.append(max(0, min(line["images"], 2**53)))  # as far as a browser counts
         for name, value in line.items():
-            if name in ("images", "rounds") or isinstance(value, bool) or not isinstance(value, int | float):
-                continue
-            self.notes.setdefault(name, array("d", [math.nan]) * known).append(float(value))
+            if name not in ("images", "rounds") and type(value) in (int, float) and abs(value) <= GREATEST:
+                self.notes.setdefault(name, array("d", [math.nan]) * known).append(float(value))
         for column in self.notes.values():
             if len(column) == known:
                 column.append(math.nan)

@@ -138,8 +138,10 @@ def _verdict(judged: list[dict[str, Any]]) -> str:
 def _findings(diagnosis: Any) -> list[dict[str, Any]]:
     """What ails the run, in words alone; none of what is no finding."""
     found = diagnosis.get("findings") if isinstance(diagnosis, dict) else None
-    words = ("kind", "severity", "since", "says", "why", "remedy")
-    return [{word: finding.get(word, "") for word in words} for finding in found or [] if isinstance(finding, dict)]
+    held = [finding for finding in found if isinstance(finding, dict)] if isinstance(found, list) else []
+    words = ("kind", "severity", "says", "why", "remedy")
+    since = [_number(finding.get("since")) or 0 for finding in held]
+    return [{"since": at, **{w: str(one.get(w, "")) for w in words}} for at, one in zip(since, held, strict=True)]
 
 
 def _score(name: str, title: str, judged: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -158,5 +160,7 @@ def _score(name: str, title: str, judged: list[dict[str, Any]]) -> dict[str, Any
 
 
 def _number(value: Any) -> float | None:
-    is_one = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if is_one else None
+    try:
+        return float(value) if type(value) in (int, float) and math.isfinite(value) else None
+    except OverflowError:  # an int that no float can hold
+        return None

@@ -40,7 +40,7 @@ export interface Score {
 }
 export interface Charts { log: { images: number[]; notes: Record<string, Curve> }; scores: Score[] }
 export interface GameCard { name: string; title: string; when: string }
-export interface StartWish { data: string; game: string; minutes: number; resolution: number | null }
+export interface StartWish { data: string; game: string; minutes: number; resolution: number | null; options: string }
 
 export const get = <T>(path: string): Promise<T> => answered<T>(fetch(path));
 

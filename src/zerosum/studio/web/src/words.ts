@@ -13,10 +13,10 @@ export function short(x: number): string {
 export function ago(seconds: number): string {
   const since = Date.now() / 1000 - seconds;
   if (since < 90) return 'just now';
-  const steps: [number, string][] = [[60, 'minute'], [3600, 'hour'], [86400, 'day']];
-  const [size, name] = steps.findLast(([step]) => since >= step)!;
-  const n = Math.round(since / size);
-  return n > 60 && name === 'day' ? new Date(seconds * 1000).toLocaleDateString('en-GB') : `${n} ${name}${n > 1 ? 's' : ''} ago`;
+  if (since < 90 * 60) return `${Math.round(since / 60)} min ago`;
+  if (since < 36 * 3600) return `${Math.round(since / 3600)} h ago`;
+  const days = Math.round(since / 86400);
+  return days > 60 ? new Date(seconds * 1000).toLocaleDateString('en-GB') : `${days} days ago`;
 }
 
 export const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));
