@@ -151,11 +151,14 @@ def test_an_odd_run_is_shown_as_such_and_the_others_stay(client: TestClient, fol
     assert client.post(at(folder, "00001-dcgan-blobs") + "/resume").status_code == 409
 
 
+DAMAGED = [b"", b"\xff\x00{", b"[]\n", b'{"images": 1, "kid": 3, "findings": 7, "G": NaN}\n',
+           b'{"images": 1, "findings": [1, {}], "kid": {"value": "x"}, "verdict": 3}\n',
+           b'{"images": 3, "G": 1' + b"0" * 400 + b"}\n",
+           b'{"images": -1e5}\n{"images": 99999999999999999999, "rate": 1e999}\n']  # fmt: skip
+
+
 @pytest.mark.parametrize("file", ["log.jsonl", "metrics.jsonl", "times.jsonl", "diagnosis.json", "fakes-000002560.png"])
-@pytest.mark.parametrize("content", [b"", b"\xff\x00{", b"[]\n", b'{"images": 1, "kid": 3, "findings": 7, "G": NaN}\n',
-                                     b'{"images": 1, "findings": [1, {}], "kid": {"value": "x"}, "verdict": 3}\n',
-                                     b'{"images": 3, "G": 1' + b"0" * 400 + b"}\n",
-                                     b'{"images": -1e5}\n{"images": 99999999999999999999, "rate": 1e999}\n'])  # fmt: skip
+@pytest.mark.parametrize("content", DAMAGED)
 def test_damaged_files_lead_to_no_fault(client: TestClient, folder: Path, file: str, content: bytes) -> None:
     (folder / "00001-dcgan-blobs" / file).write_bytes(content)
     assert client.get("/api/runs").status_code == 200

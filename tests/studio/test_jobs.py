@@ -27,6 +27,7 @@ def test_a_wish_becomes_a_command(tmp_path: Path) -> None:
         *["--batch", "8", "--levers.soft", "two-sided", "--runs", str(tmp_path)],
     ]
     assert Wish(" my photos/x ").words(tmp_path)[1] == str(Path("my photos/x").absolute())
+    assert Wish("x", options="--images 64").words(tmp_path) == ["train", "x", "--images", "64", "--runs", str(tmp_path)]
     assert Wish("~/x").words(tmp_path)[1] == str(Path.home() / "x")
 
 

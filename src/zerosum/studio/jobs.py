@@ -52,8 +52,10 @@ class Wish:
             raise Refusal(f"{self.resolution} pixels: wanted one of {', '.join(map(str, SIDES))}.")
         size = ["--resolution", str(self.resolution)] if self.resolution else []
         game = [self.game] if self.game else []
-        minutes = ["--minutes", f"{self.minutes:g}"]
-        return ["train", *game, _place(data), *minutes, *size, *self._further(), "--runs", str(runs)]
+        further = self._further()
+        counted = any(word.partition("=")[0] == "--images" for word in further)  # which says how long by itself
+        minutes = [] if counted else ["--minutes", f"{self.minutes:g}"]
+        return ["train", *game, _place(data), *minutes, *size, *further, "--runs", str(runs)]
 
     def _further(self) -> list[str]:
         """The further options' words."""
@@ -116,7 +118,8 @@ class Jobs:
         return self._launch(wish.words(self._runs))
 
     def resume(self, run: Run) -> Job:
-        """Gives a stopped run its own command again. Raises Refusal for one of another kind, that trains, or is done."""
+        """Gives a stopped run its own command again. Raises Refusal for a run that trains or is done, and for one that
+        `zerosum train` did not begin."""
         if run.is_held:
             raise Refusal("This run is training already.")
         if run.is_finished:

@@ -49,7 +49,8 @@ class Holder:
         from zerosum.core.generator import Conditions, Samples, Truncates
 
         held, header = self._generator, self._generator.header
-        if not isinstance(held, Samples) or isinstance(header.shape, TableShape):
+        samples = isinstance(held, Samples) and not isinstance(header.shape, TableShape)
+        if not samples:
             raise Refusal(f"{header.game} makes no pictures from noise alone here: there is nothing to look at.")
         told = isinstance(held, Conditions)
         return {
