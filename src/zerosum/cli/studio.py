@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import webbrowser
@@ -46,7 +47,7 @@ def main(argv: list[str]) -> int | None:
         )
     show({"url": studio.url, "folder": str(folder)}, options.json, f"The studio: {studio.url}\nCtrl-C ends it.")
     sys.stdout.flush()
-    if not options.no_browser:
+    if not options.no_browser and _has_a_screen():
         threading.Thread(target=webbrowser.open, args=(studio.url,), daemon=True).start()
     try:
         studio.run()
@@ -56,6 +57,11 @@ def main(argv: list[str]) -> int | None:
         runs = "A run goes" if left == 1 else f"{left} runs go"
         print(f"{runs} on training. To see and stop: zerosum studio {folder}", file=sys.stderr)
     return 0
+
+
+def _has_a_screen() -> bool:
+    """Whether a browser has anywhere to open: without a screen, one of text would take the terminal."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _folder(given: Path) -> Path:

@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 
 from zerosum.core import zoo
-from zerosum.core.errors import Refusal
 from zerosum.studio.watched import Watched, name_of
 
 
@@ -42,7 +41,4 @@ class Listing:
         where nothing is saved yet."""
         if name in (known := self.zoo()):
             return zoo.place(known[name])
-        watched = self.run(name)
-        if not watched.entry().draws:
-            raise Refusal(watched.entry().says or "This run has saved nothing that draws pictures yet.")
-        return watched.run.best
+        return self.run(name).snapshot()

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import ipaddress
 import secrets
+import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,7 @@ class Studio:
             timeout_graceful_shutdown=2,
             timeout_keep_alive=30,
         )
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # an end like any other: all is put away
         with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
             uvicorn.Server(config).run(sockets=[self.listener])
 
@@ -80,6 +82,8 @@ def _names(host: str) -> tuple[str, ...]:
 
 def _listening(host: str, port: int | None) -> socket.socket:
     """A socket that listens there."""
+    if port is not None and not 0 <= port <= 65535:
+        raise Refusal(f"--port {port}: wanted 0 to 65535.")
     for number in PORTS if port is None else [port]:
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -89,6 +93,4 @@ def _listening(host: str, port: int | None) -> socket.socket:
                 raise Refusal(
                     f"{host}:{number}: cannot listen there ({error.strerror}). Name another --port."
                 ) from error
-        except OverflowError as error:
-            raise Refusal(f"--port {number}: wanted 0 to 65535.") from error
     raise Refusal(f"the ports {PORTS.start} to {PORTS.stop - 1} are all taken. Name one: --port 0 takes any free one.")

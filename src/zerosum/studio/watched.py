@@ -109,6 +109,16 @@ class Watched:
                 return path
         raise Refusal("There is no such picture in this run.")
 
+    def snapshot(self) -> Path:
+        """The file with its best generator. Raises Refusal where none that draws is saved, or nothing can be read."""
+        try:
+            draws = _draws(self.run.info)
+        except ODD as error:
+            raise Refusal(f"{self.run.path / 'run.json'}: holds other things than a run's ({error}).") from error
+        if not (draws and self._has_snapshot()):
+            raise Refusal("This run has saved nothing that draws pictures yet.")
+        return self.run.best
+
     def _changed(self) -> float:
         files = [self.run.path / name for name in ("run.json", "times.jsonl")]
         return max(path.stat().st_mtime for path in files if path.is_file())

@@ -44,17 +44,15 @@ export function ticks([low, high]: [number, number], about: number, log = false)
   return found;
 }
 
-/** A line through what is known, broken where nothing is. */
+/** A line through what is known: what is measured now and then is joined. */
 export function line(xs: number[], ys: (number | null)[], x: Scale, y: Scale): string {
-  let path = '';
-  let pen = false;
-  ys.forEach((value, i) => {
-    if (value === null) return void (pen = false);
-    path += `${pen ? 'L' : 'M'}${x(xs[i]!).toFixed(1)} ${y(value).toFixed(1)}`;
-    pen = true;
-  });
-  return path;
+  const points = ys.flatMap((value, i) => (value === null ? [] : [`${x(xs[i]!).toFixed(1)} ${y(value).toFixed(1)}`]));
+  return points.length ? `M${points.join('L')}` : '';
 }
+
+/** The number at a place, or the newest before it; undefined where none is. */
+export const newest = (values: (number | null)[], place: number): number | undefined =>
+  values.slice(0, place + 1).findLast((value) => value !== null) ?? undefined;
 
 /** The surface between two rows of numbers. */
 export function band(xs: number[], lows: (number | null)[], highs: (number | null)[], x: Scale, y: Scale): string {
