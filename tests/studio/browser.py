@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -47,6 +47,12 @@ def studio(runs: Path, *options: str) -> Iterator[str]:
         process.terminate()
         _, said = process.communicate(timeout=20)
     assert "Traceback" not in said, said
+
+
+def enter(page: Page, url: str) -> None:
+    """Goes through the door that takes the token, into the list of runs."""
+    page.goto(url)
+    page.wait_for_url(url.split("?")[0])
 
 
 def page_of(browser: Browser, url: str, width: int = 1280, height: int = 900, **options: Any) -> BrowserContext:

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.studio.browser import chromium, page_of, studio
+from tests.studio.browser import chromium, enter, page_of, studio
 from zerosum.studio.watched import name_of
 
 OUT = Path(__file__).parents[2] / "docs" / "img"
@@ -42,7 +42,7 @@ def shoot(runs: Path, training: str, gallery: str, out: Path = OUT) -> None:
 
 def _page(browser: Browser, url: str, place: str, width: int, scheme: str) -> Page:
     page = page_of(browser, url, width, 860, color_scheme=scheme).new_page()
-    page.goto(url)
+    enter(page, url)
     page.goto(url.split("?")[0] + place)
     return page
 

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Download, Page, expect
 
 from tests.conftest import Blobs
-from tests.studio.browser import CHROMIUM, chromium, page_of, studio
+from tests.studio.browser import CHROMIUM, chromium, enter, page_of, studio
 from zerosum.core.pictures import to_pil
 from zerosum.core.run import Run
 from zerosum.studio.watched import name_of
@@ -51,7 +51,7 @@ def opened(browser: Browser, url: str, meant: str = "-", **options: Any) -> Iter
     page, faults = context.new_page(), []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
-    page.goto(url)
+    enter(page, url)
     yield page
     context.close()
     assert context.strays == []  # type: ignore[attr-defined]
@@ -73,6 +73,15 @@ def test_the_door_puts_the_token_away(page: Page, url: str) -> None:
     assert page.url == home(url)
     assert page.evaluate("document.cookie") == ""  # scripts cannot read it
     expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+
+
+def test_a_link_from_elsewhere_leads_in(browser: Browser, url: str) -> None:
+    context = page_of(browser, url)
+    page = context.new_page()
+    page.set_content(f'<a href="{url}">the studio</a>')
+    page.get_by_role("link").click()
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    context.close()
 
 
 def test_a_stranger_is_told_where_the_token_is(browser: Browser, url: str) -> None:

@@ -31,6 +31,10 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
     "cache-control": "no-store",
 }
+DOOR = (
+    b'<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=/">'
+    b'<title>Zerosum studio</title><p><a href="/">To the studio</a></p></html>'
+)
 HINT = "Open the address that `zerosum studio` has printed in its terminal, with its token."
 
 
@@ -86,11 +90,16 @@ class Guard:
         return jar[self.cookie].value if self.cookie in jar else ""
 
     async def _welcome(self, send: Send) -> None:
-        """Keeps the token in a cookie, and takes it out of the address."""
+        """Keeps the token in a cookie, and takes it out of the address.
+
+        By a page of ours that leads on, and no redirection: after one, whoever had followed a link from elsewhere (a
+        terminal in the browser) would arrive without the cookie, for it is SameSite=Strict.
+        """
         cookie = f"{self.cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict"
-        headers = [(b"location", b"/"), (b"set-cookie", cookie.encode()), (b"content-length", b"0")]
-        await send({"type": "http.response.start", "status": 303, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+        headers = [(b"content-type", b"text/html; charset=utf-8"), (b"set-cookie", cookie.encode())]
+        length = (b"content-length", str(len(DOOR)).encode())
+        await send({"type": "http.response.start", "status": 200, "headers": [*headers, length]})
+        await send({"type": "http.response.body", "body": DOOR})
 
 
 class Calm:
