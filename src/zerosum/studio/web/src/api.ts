@@ -58,13 +58,13 @@ async function answered<T>(asked: Promise<Response>): Promise<T> {
   return record as T;
 }
 
-/** Asks again and again while the page can be seen; `every` tells after how many milliseconds. Returns how to end it. */
-export function poll(ask: () => Promise<void>, every: () => number): () => void {
+/** Asks at once, and again every so many milliseconds while the page can be seen. Returns how to end it. */
+export function poll(ask: () => Promise<void>, every: number): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let ended = false;
   const round = async () => {
     if (!document.hidden) await ask();
-    if (!ended) timer = setTimeout(round, every());
+    if (!ended) timer = setTimeout(round, every);
   };
   const seen = () => {
     if (document.hidden) return;
