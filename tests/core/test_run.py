@@ -233,3 +233,44 @@ def test_a_runs_number_will_do(tmp_path: Path) -> None:
     (tmp_path / "00000-gan-again").mkdir()
     (tmp_path / "00000-gan-again" / "run.json").write_text("{}")
     assert folder(tmp_path / "0") == tmp_path / "0", "of two it is not known which is meant"
+
+
+def test_a_log_is_read_on_from_where_it_was_left(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert run.lines_from("log.jsonl", 0) == ([], 0)
+    run.append("log.jsonl", {"images": 8})
+    lines, at = run.lines_from("log.jsonl", 0)
+    assert lines == [{"images": 8}]
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write('{"images": 16')  # it is being written
+    assert run.lines_from("log.jsonl", at) == ([], at)
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write("}\n")
+    assert run.lines_from("log.jsonl", at)[0] == [{"images": 16}]
+
+
+def test_who_trains_is_asked_to_save_and_end(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    code = (
+        "import sys, time, zerosum as zs\nwith zs.Run(sys.argv[1]).locked(): print('held', flush=True), time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as held:
+        assert held.stdout is not None
+        assert held.stdout.readline() == "held\n"
+        assert run.is_held
+        assert run.process == held.pid
+        run.interrupt()
+        assert "KeyboardInterrupt" in held.communicate(timeout=60)[1]
+    assert run.process is None
+    with pytest.raises(Refusal, match="no process of this machine trains"):
+        run.interrupt()
+
+
+def test_a_lock_that_another_machine_holds_names_no_process_here(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    (tmp_path / ".lock").write_text("1")  # of this number there is one here too, but it has not opened the lock
+    with (tmp_path / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert run.is_held
+        assert run.process is None

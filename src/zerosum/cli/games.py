@@ -13,7 +13,7 @@ from zerosum.cli._common import parse, show
 from zerosum.core import catalog, family
 from zerosum.core.family import Card, Cost
 
-_LEFT = 26  # columns left of the words: name, year, cost
+_LEFT = 28  # columns left of the words: name, year, cost
 _WIDEST = 120  # columns; longer lines are hard to read
 _ADVICE = (
     f"For a first run, and for your own pictures in minutes: {catalog.DEFAULT}, which plays where no game is named. "

@@ -80,7 +80,7 @@ def _entry(run: Run) -> Entry:
         data=(info.get("data") or {}).get("name", "?"),
         images=run.images,
         total=info.get("total") or 0,
-        state="finished" if finished else "training" if _is_held(run) else "stopped",
+        state="finished" if finished else "training" if run.is_held else "stopped",
         early=bool(info.get("stopped")),
         scores={k: v["value"] for k, v in newest.items() if isinstance(v, dict) and "value" in v} or None,
         verdict=(newest.get("verdict") or {}).get("text", ""),
@@ -95,21 +95,6 @@ def _use(info: dict[str, Any], path: str) -> str:
         return f"zerosum reduce {path} DATA -o codes.parquet"
     rows = (info.get("shape") or {}).get("height") == 1
     return f"zerosum sample {path} {'-n 1000 -o rows.csv' if rows else '-n 64 -o grid.png'}"
-
-
-def _is_held(run: Run) -> bool:
-    """Whether a process trains in it now: it holds the lock. To ask is to hold it too, for an instant, which one that
-    is about to train waits for (`Run.locked`)."""
-    import fcntl
-
-    try:
-        with (run.path / ".lock").open() as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # no lock was ever there, or the file system has none
-        return (run.path / ".holder").exists()
-    return False
 
 
 def _shown(entry: Entry) -> str:

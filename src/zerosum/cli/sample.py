@@ -63,15 +63,7 @@ def main(argv: list[str]) -> int | None:
     snapshot = Run.open(options.run).best if options.run.is_dir() else zoo.place(options.run)
     player = generator.load(snapshot)
     _check_out(options, isinstance(player.header.shape, TableShape))
-    text = {
-        "Software": "zerosum sample",
-        "game": player.header.game,
-        "images": str(player.header.images),
-        "model": sha256(snapshot),
-        "seed": str(options.seed),
-        **({"labels": ", ".join(f"{name}={value}" for name, value in labels.items())} if labels else {}),
-        **({"truncation": f"{options.truncation:g}"} if options.truncation != 1 else {}),
-    }
+    text = player.header.stamp("zerosum sample", sha256(snapshot), options.seed, labels, options.truncation)
     if isinstance(player.header.shape, TableShape):
         files = _write_rows(player, options)
     else:

@@ -49,6 +49,19 @@ class Header:
         """One line of JSON, the file's metadata."""
         return json.dumps(asdict(self))
 
+    def stamp(self, by: str, model: str, seed: int, labels: Mapping[str, str], truncation: float) -> dict[str, str]:
+        """What a picture's file says of its origin, the text of a PNG. `by`: what drew it; `model`: the SHA-256 of the
+        snapshot. With these the same picture can be drawn again."""
+        return {
+            "Software": by,
+            "game": self.game,
+            "images": str(self.images),
+            "model": model,
+            "seed": str(seed),
+            **({"labels": ", ".join(f"{name}={value}" for name, value in labels.items())} if labels else {}),
+            **({"truncation": f"{truncation:g}"} if truncation != 1 else {}),
+        }
+
     @classmethod
     def from_json(cls, text: str) -> Header:
         """The inverse of `to_json`. Raises Refusal for a format newer than this version knows, and for no header."""

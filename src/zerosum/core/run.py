@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -150,6 +151,17 @@ class Run:
         """The complete lines of one of the run's logs; none where it is not there."""
         return _read_lines(self.path / file)
 
+    def lines_from(self, file: str, start: int) -> tuple[list[dict[str, Any]], int]:
+        """The complete lines of a log from its byte `start` on, and the byte after the last of them: for who follows a
+        run that trains, and need not read again what is known. Nothing where the file is not there."""
+        path = self.path / file
+        if not path.is_file():
+            return [], start
+        with path.open("rb") as log:
+            log.seek(start)
+            whole = log.read().rpartition(b"\n")
+        return _parsed(whole[0].decode("utf-8", errors="replace")), start + len(whole[0] + whole[1])
+
     def append(self, file: str, record: dict) -> None:
         """Adds a line of JSON to one of the run's logs."""
         path = self.path / file
@@ -216,6 +228,51 @@ class Run:
                 with _claimed(self.path):
                     yield
 
+    @property
+    def is_held(self) -> bool:
+        """Whether a process trains in the folder now: it holds the lock. To ask is to hold it too, for an instant,
+        which one that is about to train waits for (`locked`)."""
+        import fcntl
+
+        try:
+            with (self.path / ".lock").open() as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # no lock was ever there, or the file system has none
+            return (self.path / ".holder").exists()
+        return False
+
+    @property
+    def process(self) -> int | None:
+        """The process of this machine that trains in the folder now; None where none does, or another machine's."""
+        if not self.is_held:
+            return None
+        machine, _, number = (_holder(self.path / ".holder") or _holder(self.path / ".lock")).rpartition(" ")
+        is_here = machine in ("", socket.gethostname()) and number.isdecimal() and self._is_open_in(int(number))
+        return int(number) if is_here else None
+
+    def interrupt(self) -> None:
+        """Asks the process that trains in the folder to save and end, as Ctrl-C does. Raises Refusal where none does,
+        or none that may be asked from here."""
+        process = self.process
+        if process is None:
+            raise Refusal(f"{self.path}: no process of this machine trains in this folder now.")
+        try:
+            os.kill(process, signal.SIGINT)
+        except OSError as error:
+            raise Refusal(f"{self.path}: process {process} cannot be stopped ({error.strerror}).") from error
+
+    def _is_open_in(self, process: int) -> bool:
+        """Whether the process has the lock's file open, as far as the system tells: a lock over a network may be held
+        by another machine's process of that number."""
+        if not Path("/proc/self/fd").is_dir():
+            return True
+        with contextlib.suppress(OSError):
+            lock = (self.path / ".lock").resolve()
+            return any(Path(os.path.realpath(f)) == lock for f in Path(f"/proc/{process}/fd").iterdir())
+        return False
+
     def clear(self) -> None:
         """Removes the folder with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -234,8 +291,13 @@ def _read_lines(path: Path) -> list[dict]:
     """The complete JSON lines of a file; a last line cut off by a kill is passed over."""
     if not path.is_file():
         return []
+    return _parsed(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def _parsed(text: str) -> list[dict]:
+    """The lines that are records of JSON with their images."""
     lines = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in text.splitlines():
         with contextlib.suppress(ValueError, RecursionError):
             lines.append(json.loads(line))
     return [line for line in lines if isinstance(line, dict) and isinstance(line.get("images"), int)]

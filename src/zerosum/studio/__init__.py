@@ -1,0 +1,1 @@
+"""The studio: a page in the browser, served on this machine alone, to watch runs, start them, and look at pictures."""
