@@ -105,12 +105,12 @@ def test_mixed_styles_change_once_from_some_layer_on(monkeypatch: pytest.MonkeyP
 
 
 def test_adas_probability_follows_the_sign_of_D(monkeypatch: pytest.MonkeyPatch) -> None:
-    game = stylegan2(ada=0.5)
-    step = 8 / 100_000
-    for logits, wanted in (([1.0] * 8, step), ([1.0] * 7 + [-1.0], 2 * step), ([1.0] * 5 + [-1.0] * 3, step)):
-        game.augment.adapt(torch.tensor(logits), 0.5, 100_000)
+    game, step = stylegan2(ada=0.5), 8 / 100_000
+    wishes = (([1.0] * 8, step), ([1.0] * 7 + [-1.0], 2 * step), ([1.0] * 5 + [-1.0] * 3, step))
+    for number, (logits, wanted) in enumerate(wishes, 1):
+        game.augment.adapt(torch.tensor(logits), 0.5, 100_000, 8 * number)
         assert game.augment.p.item() == pytest.approx(wanted)
-    game.augment.adapt(torch.full((8,), -1.0), 0.5, 10)
+    game.augment.adapt(torch.full((8,), -1.0), 0.5, 10, 32)
     assert game.augment.p.item() == 0
 
 
@@ -134,6 +134,8 @@ def test_adam_is_slowed_for_its_lazy_turns() -> None:
     D, G = (p.optimizer(p.parameters()).defaults for p in (game.players()["D"], game.players()["G"]))
     assert (D["lr"], D["betas"]) == (pytest.approx(0.1 * 3 / 4), pytest.approx((0, 0.99**0.75)))
     assert (G["lr"], G["betas"]) == (pytest.approx(0.1 * 6 / 7), pytest.approx((0, 0.99 ** (6 / 7))))
+    plain = stylegan2(rate=0.1, lazy=3, gamma=0.0, path=0.0).players()
+    assert all(p.optimizer(p.parameters()).defaults["lr"] == 0.1 for p in plain.values()), "no turn is lazy"
 
 
 def test_noise_is_new_in_training_and_fixed_in_use() -> None:

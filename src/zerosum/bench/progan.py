@@ -27,6 +27,7 @@ PLANS = {"smoke": Plan(images=64, batch=16), "quick": Plan(minutes=1), "full": P
 JUDGED = {"smoke": 64, "quick": 200, "full": 1000}  # pictures on each side
 SCORES = ("kid", "kid_random", "coverage")
 STOPS = {"smoke": 1, "quick": 2, "full": 6}  # rounds within fades after which a run is stopped
+FADING = 12  # rounds of such a run within its two fades
 IMAGES = Path("docs/img")
 NOISE = Noise(Images, DataShape(16, 16, 3))  # nothing is learnt on it but all is played
 
@@ -72,10 +73,12 @@ def _differing(seed: int, stops: int) -> int:
             run = Run(Path(folder) / str(stop))
             training = trainer.Training(game := _small(seed), NOISE, run, plan, trainer.Silent())
             met = -1  # rounds within fades so far
-            while met < stop:
+            while met < stop * FADING // STOPS["full"]:
                 training.play_round()
                 met += 0 < float(game.G.depth) % 1 < 1
-            found += not _equal(_play(run, plan), whole)
+            kept, _ = newest(run.path / "state")
+            begun = kept is not None and training.match.clock.images > 0
+            found += not (begun and _equal(_play(run, plan), whole))
     return found
 
 

@@ -203,7 +203,7 @@ def _locked(cases: Sequence[Case], names: Sequence[str]) -> Measure:
 
 
 def _undo(cases: Sequence[Case]) -> Measure:
-    """Codes that differ in any bit after ten edits and as many undos."""
+    """Codes that differ in any bit after edits and as many undos, and then at each redo."""
     values = []
     for case in cases:
         wrong = 0
@@ -211,8 +211,12 @@ def _undo(cases: Sequence[Case]) -> Measure:
             history = History.of(code, "", "z")
             for name in [*case.sliders.by_name] * 10:
                 history.edit(case.sliders.change(history.code()[None], {name: Wish(0.37)})[0], [name], [])
-            history.undo(10 * len(case.sliders.by_name))
+            states = [history.code(state) for state in range(len(history.edits) + 1)]
+            history.undo(len(history.edits))
             wrong += not torch.equal(history.code(), code)
+            for state in states[1:]:
+                history.redo()
+                wrong += not torch.equal(history.code(), state)
         values.append(float(wrong))
     return measure("sliders", "undo", values)
 

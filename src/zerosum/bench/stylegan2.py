@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,7 @@ def conditional_entropy(codes: np.ndarray, logits: Tensor) -> float:
     x, y = codes[kept.numpy()], told[kept].numpy()
     learnt = slice(0, len(y) // 2)
     if len(np.unique(y[learnt])) < 2:
-        return 0.0  # there is nothing to tell
+        return math.log(2)  # nothing is told here, in whichever space
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
     said = linear.fit(x[learnt], y[learnt]).predict(x[len(y) // 2 :])
     true = y[len(y) // 2 :]

@@ -133,7 +133,10 @@ def _found(model: Model, space: Latents, options: Options) -> Iterator[Slider | 
 
     if options.unnamed:
         yield from unnamed.principal(space, options.unnamed)
-        yield from unnamed.closed_form(space, options.unnamed)
+        try:
+            yield from unnamed.closed_form(space, options.unnamed)
+        except Refusal as refusal:
+            yield str(refusal)
         return
     x, y, attributes = _labelled(model, options)
     codes, y, stretch = _with_codes(model, space, options, x, y, attributes)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import tyro
 
 from zerosum.cli._common import parse, say_what_is_replaced, show
 from zerosum.cli._latent import Model, opened, photo, sought
 from zerosum.core.errors import Refusal
-from zerosum.latent.way import Way
+from zerosum.latent.way import Space, Way
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,9 +77,9 @@ def main(argv: list[str]) -> None:
 
     model = opened(options.run)
     x = photo(model, options.picture)
-    space = space_of(model.generator, options.way.space)
-    sliders = _sliders(model, space, options) if wishes or options.lock else None
     history = _history(model, x, options)
+    space = space_of(model.generator, history.space if history.space in get_args(Space) else "auto")  # type: ignore[arg-type]
+    sliders = _sliders(model, space, options) if wishes or options.lock else None
     _move(history, options)
     warnings: list[str] = []
     if sliders is not None and wishes:
@@ -157,6 +157,10 @@ def _history(model: Model, x: Tensor, options: Options) -> History:
         for what, mine, theirs in (("model", model.sha256, known.model), ("picture", picture, known.picture)):
             if mine != theirs:
                 raise Refusal(f"{options.history}: the history of another {what}. Name a new file.")
+        if options.way.space not in ("auto", known.space):
+            raise Refusal(
+                f"{options.history}: its latents are of {known.space}. Leave --space out, or name a new file."
+            )
         return known
     if options.undo or options.redo or options.state:
         raise Refusal(f"{options.history}: no such file; nothing was edited yet.")

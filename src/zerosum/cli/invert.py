@@ -62,6 +62,8 @@ def main(argv: list[str]) -> None:
     model = opened(options.run)
     how = how_of(model.generator, options.way)
     photos = [photo(model, path) for path in options.pictures]
+    for folder in {place.parent for place in places}:
+        folder.mkdir(parents=True, exist_ok=True)
     judge = lpips.load("alex")
     usual, called = _usual(model, options, how, judge)
     found = []
@@ -75,12 +77,15 @@ def main(argv: list[str]) -> None:
 
 
 def _places(options: Options) -> list[Path]:
-    """Where each drawing goes; its folder is made. Raises Refusal where that makes no sense."""
+    """Where each drawing goes. Raises Refusal where that makes no sense."""
     if not options.pictures:
         raise Refusal("no picture is named. zerosum invert RUN photo.png")
     if options.others is not None and options.others < 0:
         raise Refusal(f"--others {options.others}: wanted 0 or more.")
-    run = options.run if options.run.is_dir() else options.run.parent
+    from zerosum.core.run import folder as run_folder
+
+    named = run_folder(options.run)
+    run = named if named.is_dir() else named.parent
     out = options.out or run / "inverted"
     if out.suffix.lower() == ".png":
         if len(options.pictures) > 1:
@@ -93,8 +98,6 @@ def _places(options: Options) -> list[Path]:
     for path, place in zip(options.pictures, places, strict=True):
         if path.resolve() == place.resolve():
             raise Refusal(f"-o {place} is the picture itself. Name another place.")
-    for folder in {place.parent for place in places}:
-        folder.mkdir(parents=True, exist_ok=True)
     return places
 
 

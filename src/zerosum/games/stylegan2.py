@@ -84,8 +84,8 @@ class StyleGAN2(Game):
 
     def players(self) -> dict[str, Player]:
         """G and D, each with Adam(0, 0.99), slowed by c = k / (k + 1) for the lazy turns' steps (appendix B)."""
-        slowed = (k / (k + 1) for k in (self.config.lazy, 2 * self.config.lazy))
-        D, G = (partial(Adam, lr=self.config.rate * c, betas=(0.0, 0.99**c)) for c in slowed)
+        steps = 1 + (self.config.gamma > 0) / self.config.lazy, 1 + (self.config.path > 0) / (2 * self.config.lazy)
+        D, G = (partial(Adam, lr=self.config.rate / n, betas=(0.0, 0.99 ** (1 / n))) for n in steps)
         return {"D": Player([self.D], D), "G": Player([self.G], G)}
 
     def turns(self) -> list[Turn]:
@@ -116,7 +116,7 @@ class StyleGAN2(Game):
         real, made = self.D(self.augment(batch.x)), self.D(self.augment(fake))
         real_loss, fake_loss = says_real(real), says_fake(made)
         if self.config.ada:
-            self.augment.adapt(real, self.config.ada, PACE)
+            self.augment.adapt(real, self.config.ada, PACE, clock.images)
         return real_loss + fake_loss, {"D_real": real_loss, "D_fake": fake_loss, "augmented": self.augment.p}
 
     def R1(self, batch: Images, clock: Clock) -> Moves:

@@ -95,7 +95,9 @@ class Sliders:
         total = torch.zeros_like(code)
         for name, wish in sought.items():
             slider = self[name]
-            amount = wish.amount - slider.position(code) if wish.absolute else torch.full((len(code),), wish.amount)
+            amount = torch.full((len(code),), wish.amount)
+            if wish.absolute:  # in steps as they are gone, stretched: who is there stays there
+                amount = amount - slider.position(code) / slider.stretch
             step = _on_layers(off(slider.stretch * slider.step, basis), code, slider.layers)
             total += amount.view(-1, *[1] * (code.dim() - 1)) * step
         return total

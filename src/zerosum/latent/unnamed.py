@@ -120,5 +120,5 @@ def _first_weights(space: Latents, code: Tensor) -> list[Tensor]:
             if matrix.shape[1] == num:
                 found[id(module)] = matrix
     if not found:
-        raise Refusal(f"{space.generator.header.game}: no layer takes its latents directly; take the principal ones.")
+        raise Refusal(f"{space.generator.header.game}: no layer takes its latents directly: none in closed form.")
     return list(found.values())

@@ -24,6 +24,7 @@ class Augment(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.p = nn.Buffer(torch.zeros(()))
+        self.adapted = nn.Buffer(torch.zeros((), dtype=torch.float64))  # images by the last adaptation
 
     def forward(self, x: Tensor) -> Tensor:
         """float [n, C, H, W] of pictures [n, C, H, W] in [-1, 1]; colours may leave the range."""
@@ -33,10 +34,12 @@ class Augment(nn.Module):
             return self._recoloured(self._moved(x.float()))
 
     @torch.no_grad()
-    def adapt(self, real: Tensor, target: float, pace: int) -> None:
+    def adapt(self, real: Tensor, target: float, pace: int, images: int) -> None:
         """p a step up where a discriminator's logits [n] call more real pictures real than r_t = E[sign(D(x))] =
-        `target`, else a step down; from 0 to 1 takes `pace` pictures (section 3.2)."""
-        self.p.add_((real.float().sign().mean() - target).sign() * len(real) / pace).clamp_(0, 1)
+        `target`, else a step down; from 0 to 1 takes `pace` pictures (section 3.2). `images`: drawn by now."""
+        step = (images - float(self.adapted)) / pace
+        self.p.add_((real.float().sign().mean() - target).sign() * step).clamp_(0, 1)
+        self.adapted.fill_(images)
 
     def _chosen(self, like: Tensor, value: Tensor, neutral: float = 0.0, p: Tensor | None = None) -> Tensor:
         """Each picture's value [n] with probability p, else the neutral one."""

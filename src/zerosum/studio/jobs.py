@@ -60,7 +60,9 @@ class Wish:
     def _further(self) -> list[str]:
         """The further options' words."""
         try:
-            words = shlex.split(self.options[:LONGEST])
+            if len(self.options) > LONGEST:
+                raise ValueError(f"more than {LONGEST} characters")
+            words = shlex.split(self.options)
         except ValueError as error:
             raise Refusal(f"The further options cannot be read ({error}). Close each quotation mark.") from error
         if words and not words[0].startswith("--"):

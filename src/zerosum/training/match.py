@@ -100,6 +100,10 @@ class Match:
                     self._play(turn, index, repeat)
         self.clock.rounds += 1
 
+    def play_turn(self, number: int) -> None:
+        """One move of the turn of this number, due or not: for who times them apart."""
+        self._play(self.turns[number], number, 0)
+
     def rehearse(self, turn: Turn) -> Moves | None:
         """The turn's loss on the first pictures, without a step: only buffers may move."""
         self._let_move(turn)
@@ -182,6 +186,9 @@ class Match:
     def _move(self, name: str) -> None:
         """One step of a player's optimizer."""
         player, optimizer = self.players[name], self.optimizers[name]
+        for parameter in self._parameters_of[name]:  # moments begin with the first gradient, or that step is a leap
+            if parameter not in optimizer.state and parameter.grad is not None and not parameter.grad.any():
+                parameter.grad = None
         for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
             group["lr"] = rate * self.slower * player.rate(self.clock)
         step(optimizer)

@@ -30,10 +30,19 @@ def trial(game: Game, source: Source, plan: Plan, machine: Machine, team: Team, 
 
 
 def _cost(match: Match, team: Team, seconds: float) -> float:
-    """Seconds an image, from here on; the first two rounds do not count."""
-    for _ in range(2):
-        match.play_round()
-    begin, before = time.monotonic(), match.clock.images
-    while match.clock.images == before or not team.any(time.monotonic() - begin > seconds):
-        match.play_round()
-    return (time.monotonic() - begin) / (match.clock.images - before)
+    """Seconds an image, from here on: each turn's by itself, weighed by how often it comes, so that lazy ones count as
+    they should in however short a time. The first time through does not count."""
+    match.clock.rounds = 0  # all that belong to this stage are due
+    due = [(number, turn) for number, turn in enumerate(match.turns) if turn.is_due(match.clock)]
+    images = match.batch * sum(turn.times / turn.every for _, turn in due if turn.draws)
+    spent, times = 0.0, 0
+    for number, _ in due:
+        match.play_turn(number)
+    begin = time.monotonic()
+    while not times or not team.any(time.monotonic() - begin > seconds):
+        for number, turn in due:
+            before = time.monotonic()
+            match.play_turn(number)
+            spent += (time.monotonic() - before) * turn.times / turn.every
+        times += 1
+    return spent / times / images
