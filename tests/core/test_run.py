@@ -252,7 +252,9 @@ def test_a_log_is_read_on_from_where_it_was_left(tmp_path: Path) -> None:
 def test_who_trains_is_asked_to_save_and_end(tmp_path: Path) -> None:
     run = Run(tmp_path)
     code = (
-        "import sys, time, zerosum as zs\nwith zs.Run(sys.argv[1]).locked(): print('held', flush=True), time.sleep(60)"
+        "import signal, sys, time, zerosum as zs\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs do without
+        "with zs.Run(sys.argv[1]).locked(): print('held', flush=True), time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as held:

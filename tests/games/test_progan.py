@@ -14,6 +14,7 @@ from zerosum.core.batch import DataShape, Images
 from zerosum.core.errors import Refusal
 from zerosum.core.game import Clock
 from zerosum.core.generator import load
+from zerosum.core.machine import choose
 from zerosum.core.plan import Plan
 from zerosum.core.run import Run
 from zerosum.games.progan import ProGAN, Settings, depth_at, stage_of, widths_of
@@ -21,7 +22,9 @@ from zerosum.layers.equalised import EqualConv, EqualLinear, PixelNorm
 from zerosum.layers.minibatch import Deviation
 from zerosum.layers.shapes import averaged, doubled, scales
 from zerosum.training import trainer
+from zerosum.training.match import Match
 
+CPU = choose(Plan(precision="fp32", device="cpu"))
 SHAPE = DataShape(16, 16, 3)  # two doublings: 4, 8, 16
 
 
@@ -174,3 +177,17 @@ def test_a_stop_in_the_middle_of_a_fade_changes_nothing(tmp_path: Path) -> None:
 def test_settings_out_of_range_are_refused(setting: dict) -> None:
     with pytest.raises(Refusal, match=f"--{next(iter(setting))}"):
         Settings(**setting)
+
+
+def test_a_new_layers_first_step_is_no_leap() -> None:
+    """Adam's moments of layers that do not play yet begin with their first gradient."""
+    game = progan(growth=0.8)
+    match = Match(
+        game, made_up(Images, SHAPE), Plan(batch=8, micro=8, order="epochs", precision="fp32"), CPU, total=800
+    )
+    newest = game.G.blocks[0][0].weight  # type: ignore[index]
+    before = newest.detach().clone()
+    while torch.equal(newest, before):
+        match.play_round()
+    assert match.clock.rounds > 3, "it came later than the others"
+    assert float((newest - before).detach().abs().max()) == pytest.approx(game.config.rate, rel=0.01)

@@ -249,3 +249,13 @@ def test_a_generator_whose_layers_never_see_the_code_is_refused() -> None:
 
     with pytest.raises(Refusal, match="no layer takes its latents directly"):
         closed_form(space_of(Bent()), 1)
+
+
+def test_who_is_where_a_wish_leads_stays_there() -> None:
+    sliders = Sliders("z")
+    sliders.add(Slider("glasses", torch.tensor([2.0, 0.0]), origin=-0.3, stretch=2.5))
+    code = torch.randn(4, 2, generator=torch.Generator().manual_seed(0))
+    there = code + sliders.change(code, {"glasses": Wish(1.0, absolute=True)})
+    assert torch.allclose(sliders.change(there, {"glasses": Wish(1.0, absolute=True)}), torch.zeros(4, 2), atol=1e-5)
+    further = sliders.change(there, {"glasses": Wish(1.0)})
+    assert torch.allclose(further, sliders.change(there, {"glasses": Wish(2.0, absolute=True)}), atol=1e-5)
