@@ -139,7 +139,8 @@ def test_every_game_is_weighed_and_what_more_pictures_take_lies_on_a_line(name: 
     assert not optimizers, "only losses were played"
     match.play_round()
     remembered = [v for o in match.optimizers.values() for s in o.state.values() for v in s.values() if v.dim()]
-    assert need.optimizer == sum(tensor.nbytes for tensor in remembered)
+    most = sum(tensor.nbytes for tensor in remembered)
+    assert most <= need.optimizer <= 1.02 * most, "what has had no gradient yet is not remembered"
 
 
 def test_levers_are_weighed() -> None:
