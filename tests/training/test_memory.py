@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam
+from torch.optim import SGD, Adam, Optimizer
 
 from tests.conftest import Blobs, made_up
 from tests.contract.test_games import every_game, tiny
@@ -138,9 +138,14 @@ def test_every_game_is_weighed_and_what_more_pictures_take_lies_on_a_line(name: 
     optimizers = [v for o in match.optimizers.values() for s in o.state.values() for v in s.values()]
     assert not optimizers, "only losses were played"
     match.play_round()
-    remembered = [v for o in match.optimizers.values() for s in o.state.values() for v in s.values() if v.dim()]
-    most = sum(tensor.nbytes for tensor in remembered)
-    assert most <= need.optimizer <= 1.02 * most, "what has had no gradient yet is not remembered"
+    assert need.optimizer == sum(remembered(optimizer) for optimizer in match.optimizers.values())
+
+
+def remembered(optimizer: Optimizer) -> int:
+    """Bytes of its moments, with those of parameters that have had no gradient yet, which wait for one."""
+    moments = [[v for v in state.values() if v.dim()] for state in optimizer.state.values()]
+    waiting = [p for group in optimizer.param_groups for p in group["params"] if p not in optimizer.state]
+    return sum(v.nbytes for its in moments for v in its) + len(moments[0]) * sum(p.nbytes for p in waiting)
 
 
 def test_levers_are_weighed() -> None:

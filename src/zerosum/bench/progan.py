@@ -68,7 +68,7 @@ def _differing(seed: int, stops: int) -> int:
     """Of runs stopped within a fade and gone on with: how many end in other networks than the run that was not."""
     plan, found = Plan(images=256, batch=8, save=8, seed=seed, precision="fp32", score=0), 0
     with tempfile.TemporaryDirectory() as folder:
-        whole = _play(Run(Path(folder) / "whole"), plan)
+        whole = _play(Run(Path(folder) / "whole"), plan, Noted())
         for stop in range(stops):
             run = Run(Path(folder) / str(stop))
             training = trainer.Training(game := _small(seed), NOISE, run, plan, trainer.Silent())
@@ -76,10 +76,19 @@ def _differing(seed: int, stops: int) -> int:
             while met < stop * FADING // STOPS["full"]:
                 training.play_round()
                 met += 0 < float(game.G.depth) % 1 < 1
-            kept, _ = newest(run.path / "state")
-            begun = kept is not None and training.match.clock.images > 0
-            found += not (begun and _equal(_play(run, plan), whole))
+            screen = Noted()
+            found += not _equal(_play(run, plan, screen), whole) or screen.done != training.match.clock.images
     return found
+
+
+class Noted(trainer.Silent):
+    """Keeps how many images were drawn where the run went on: one that began anew would come to the same end."""
+
+    done = -1
+
+    def start(self, total: int, done: int) -> None:
+        """See Screen."""
+        self.done = done
 
 
 def _small(seed: int) -> ProGAN:
@@ -87,9 +96,9 @@ def _small(seed: int) -> ProGAN:
     return ProGAN(Settings(z=8, width=2, growth=0.8), NOISE.shape)
 
 
-def _play(run: Run, plan: Plan) -> dict[str, torch.Tensor]:
+def _play(run: Run, plan: Plan, screen: trainer.Silent) -> dict[str, torch.Tensor]:
     """The networks with which the run ends."""
-    trainer.train(_small(plan.seed), NOISE, run, plan)
+    trainer.train(_small(plan.seed), NOISE, run, plan, screen)
     last, _ = newest(run.path / "state")
     assert last is not None
     return last.tensors("game")

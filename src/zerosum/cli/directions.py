@@ -185,6 +185,7 @@ def _with_codes(
     from zerosum.core.generator import Encodes
     from zerosum.latent.directions import calibrated, in_batches
     from zerosum.latent.invert import encoded_start
+    from zerosum.latent.unnamed import one_layer
 
     encodes, is_plain = isinstance(model.generator, Encodes), space.name in ("z", "code")
     if options.labels == "encoder" and not encodes:
@@ -209,6 +210,7 @@ def _told_of_made(
     from zerosum.latent.directions import MIDDLE, TRIED, in_batches
     from zerosum.latent.normals import contrasts
     from zerosum.latent.sliders import stretched
+    from zerosum.latent.unnamed import one_layer
 
     with torch.no_grad():
         code = space.code(space.drawn(MADE, seed=0))
@@ -223,11 +225,6 @@ def _told_of_made(
 
     y = teller.told(in_batches(space.picture, code, model.generator.device))
     return codes, y, stretch if space.name == "z" else lambda slider: slider
-
-
-def one_layer(code: Tensor) -> Tensor:
-    """Of codes with a style for each layer, equal ones, the first: [n, d]."""
-    return code[:, 0] if code.dim() == 3 else code
 
 
 def _teller(x: Tensor, y: np.ndarray, attributes: tuple[Attribute, ...]) -> Teller:

@@ -28,7 +28,7 @@ def principal(space: Latents, number: int, seed: int = 0) -> list[Slider]:
     """
     with torch.no_grad():
         code = space.code(space.drawn(DRAWN, seed))
-        flat = _one_layer(code)
+        flat = one_layer(code)
         seen = flat if isinstance(space, W) else _second_inputs(space, code)
         seen = seen.flatten(1).double()
         _, spread, axes = torch.svd_lowrank(seen - seen.mean(0), q=min(number + 8, *seen.shape), niter=4)
@@ -51,7 +51,7 @@ def closed_form(space: Latents, number: int) -> list[Slider]:
     A = torch.cat(_first_weights(space, code)).double()
     _, axes = torch.linalg.eigh(A.T @ A)
     axes = axes.flip(1)[:, :number].float().cpu()
-    length = 1.0 if not isinstance(space, W) else _one_layer(space.code(space.drawn(DRAWN, 0))).std(0).norm().item()
+    length = 1.0 if not isinstance(space, W) else one_layer(space.code(space.drawn(DRAWN, 0))).std(0).norm().item()
     return _named("sefa", length * _steady(torch.ones(axes.shape[1]), axes)[1].T)
 
 
@@ -65,7 +65,8 @@ def _steady(spread: Tensor, axes: Tensor) -> tuple[Tensor, Tensor]:
     return spread, axes * largest.sign()
 
 
-def _one_layer(code: Tensor) -> Tensor:
+def one_layer(code: Tensor) -> Tensor:
+    """Of codes with a style for each layer, equal ones, the first: [n, d]."""
     return code[:, 0] if code.dim() == 3 else code
 
 
